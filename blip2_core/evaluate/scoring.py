@@ -1,0 +1,173 @@
+"""Turns answers into numbers: for each task what counts as right, by source and by kind.
+
+Nothing here runs a model, so every rule can be tested with answers written by hand.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .metrics import bootstrap_interval, most_frequent, score_captions, share
+from .normalize import answer_parts, mentions, mentions_any, normalize_answer
+from .records import CaptionedImage, Question
+
+ALL = "all"
+Rule = Callable[[str, Question], bool]
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of the report.
+
+    `value` is a share or a BLEU (0-1) if `percent`, else CIDEr as pycocoevalcap gives it.
+    `low` and `high` bound its 95% interval; `blind` is what the same rule gives without
+    looking at the picture. Each of the three is None where it is not computed.
+    """
+
+    measure: str
+    source: str
+    kind: str
+    value: float
+    n: int
+    pictures: int
+    low: float | None = None
+    high: float | None = None
+    blind: float | None = None
+    percent: bool = True
+
+
+def is_right_answer(answer: str, question: Question) -> bool:
+    """vqa: the answer equals one of the right ones; DAQUAR's comma-separated lists as sets."""
+    if question.source == "daquar":
+        return any(answer_parts(answer) == answer_parts(right) for right in question.answers)
+    given = normalize_answer(answer, question.kind)
+    return any(given == normalize_answer(right, question.kind) for right in question.answers)
+
+
+def speaks_of_it(answer: str, question: Question) -> bool:
+    """name, instruct: the answer mentions the name of the thing or a broader term."""
+    return mentions_any(answer, question.answers)
+
+
+def says_the_name(answer: str, question: Question) -> bool:
+    """name: the answer mentions the exact name, which is the first of the answers."""
+    return mentions(answer, question.answers[0])
+
+
+def score_caption(images: Sequence[CaptionedImage], captions: Sequence[str], *, seed: int) -> list[Number]:
+    """BLEU-1 to 4 over the corpus, and CIDEr with its interval over pictures."""
+    source = " + ".join(sorted({image.source for image in images}))
+    number = len(images)
+    scores = score_captions(captions, [image.captions for image in images])
+    low, high = bootstrap_interval(scores.cider_by_picture, [str(image.image) for image in images], seed)
+    bleu = [Number(f"BLEU-{n}", source, ALL, value, number, number) for n, value in enumerate(scores.bleu, start=1)]
+    return [*bleu, Number("CIDEr", source, ALL, scores.cider, number, number, low, high, percent=False)]
+
+
+def score_vqa(
+    questions: Sequence[Question], answers: Sequence[str], *, train: Sequence[Question], seed: int
+) -> list[Number]:
+    """Exact match after normalization; blind = the most frequent training answer of each kind."""
+    blind = blind_answers(questions, train)
+    return share_right("exact match", is_right_answer, questions, answers=answers, blind=blind, seed=seed)
+
+
+def score_name(
+    questions: Sequence[Question], answers: Sequence[str], *, train: Sequence[Question], seed: int
+) -> list[Number]:
+    """Name or broader term, and the exact name; blind = the most frequent training term of each kind."""
+    blind = blind_answers(questions, train)
+    return [
+        *share_right("name or broader term", speaks_of_it, questions, answers=answers, blind=blind, seed=seed),
+        *share_right("exact name", says_the_name, questions, answers=answers, blind=blind, seed=seed),
+    ]
+
+
+def score_instruct(
+    questions: Sequence[Question], answers: Sequence[str], *, in_words: Sequence[str], seed: int
+) -> list[Number]:
+    """Share of answers that speak of the thing, beside the same LLM told the name in words.
+
+    blind = the same answers held against the terms of another picture, drawn at random.
+    """
+    others = answers_to_others(questions, answers, seed)
+    return [
+        *share_right("speaks of the thing", speaks_of_it, questions, answers=answers, blind=others, seed=seed),
+        *share_right("the LLM told the name in words", speaks_of_it, questions, answers=in_words, seed=seed),
+    ]
+
+
+def share_right(
+    measure: str,
+    rule: Rule,
+    questions: Sequence[Question],
+    *,
+    answers: Sequence[str],
+    blind: Sequence[str] | None = None,
+    seed: int,
+) -> list[Number]:
+    """The share of right answers over everything, each source, and each kind of a source."""
+    right = _apply(rule, questions, answers)
+    blind_right = _apply(rule, questions, blind) if blind is not None else []
+    numbers = []
+    for (source, kind), members in _groups(questions).items():
+        values = [right[index] for index in members]
+        pictures = [str(questions[index].image) for index in members]
+        low, high = bootstrap_interval(values, pictures, seed)
+        blind_share = share([blind_right[index] for index in members]) if blind_right else None
+        numbers.append(
+            Number(measure, source, kind, share(values), len(values), len(set(pictures)), low, high, blind_share)
+        )
+    return numbers
+
+
+def blind_answers(questions: Sequence[Question], train: Sequence[Question]) -> list[str] | None:
+    """For each question the answer that is right most often in training, for its source and kind.
+
+    None without training questions; "" for a kind that training does not have.
+    """
+    if not train:
+        return None
+    seen = defaultdict(list)
+    for question in train:
+        seen[question.source, question.kind].append([_one_form(text, question) for text in question.answers])
+    best = {group: most_frequent(answers) for group, answers in seen.items()}
+    return [best.get((question.source, question.kind), "") for question in questions]
+
+
+def answers_to_others(questions: Sequence[Question], answers: Sequence[str], seed: int) -> list[str] | None:
+    """For each question an answer that was given to another picture; None with one picture only."""
+    generator = random.Random(seed)
+    if len({question.image for question in questions}) < 2:
+        return None
+    others = []
+    for question in questions:
+        other = generator.randrange(len(questions))
+        while questions[other].image == question.image:
+            other = generator.randrange(len(questions))
+        others.append(answers[other])
+    return others
+
+
+def _apply(rule: Rule, questions: Sequence[Question], answers: Sequence[str]) -> list[float]:
+    return [float(rule(answer, question)) for answer, question in zip(answers, questions, strict=True)]
+
+
+def _one_form(text: str, question: Question) -> str:
+    if question.source == "daquar":
+        return ", ".join(sorted(answer_parts(text)))
+    return normalize_answer(text, question.kind)
+
+
+def _groups(questions: Sequence[Question]) -> dict[tuple[str, str], list[int]]:
+    """The positions of all questions, of each source, and of each kind where a source has several."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for source in sorted({question.source for question in questions}):
+        members = [index for index, question in enumerate(questions) if question.source == source]
+        kinds = sorted({questions[index].kind for index in members})
+        groups[source, ALL] = members
+        for kind in kinds if len(kinds) > 1 else ():
+            groups[source, kind] = [index for index in members if questions[index].kind == kind]
+    several = len({source for source, _ in groups}) > 1
+    return {(ALL, ALL): list(range(len(questions))), **groups} if several else groups

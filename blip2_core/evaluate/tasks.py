@@ -1,0 +1,136 @@
+"""The four tasks: which settings each is decoded with, how it is answered and scored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..answer import AnswerSettings
+from .answering import IN_WORDS, answer_in_words, answer_questions, caption_images
+from .records import CaptionedImage, Question
+from .scoring import (
+    Number,
+    Rule,
+    is_right_answer,
+    score_caption,
+    score_instruct,
+    score_name,
+    score_vqa,
+    speaks_of_it,
+)
+
+if TYPE_CHECKING:
+    from ..model import Blip2
+
+# Captions are searched with beams, as is usual where they are scored; questions are answered
+# as in the chat, with the likeliest word each time.
+SETTINGS = {
+    "caption": AnswerSettings(max_new_tokens=30, num_beams=5),
+    "vqa": AnswerSettings(max_new_tokens=12),
+    "name": AnswerSettings(max_new_tokens=20),
+    "instruct": AnswerSettings(max_new_tokens=64),
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What one task has to answer: captioned pictures or questions, with the training questions."""
+
+    task: str
+    images: tuple[CaptionedImage, ...] = ()
+    questions: tuple[Question, ...] = ()
+    train: tuple[Question, ...] = ()
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The picture of every record, repeated where several ask about one."""
+        return [record.image for record in (*self.images, *self.questions)]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer beside what was expected; `right` is None where no single answer is right or wrong."""
+
+    image: str
+    question: str
+    answer: str
+    expected: tuple[str, ...]
+    right: bool | None = None
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a task gave: its numbers, every answer, and one line a measure that defines it."""
+
+    numbers: tuple[Number, ...]
+    answered: tuple[Answered, ...]
+    rules: tuple[str, ...]
+
+
+def settings_for(task: str, num_beams: int | None) -> AnswerSettings:
+    """The task's own decoding settings, with another number of beams if one is given."""
+    settings = SETTINGS[task]
+    return settings if num_beams is None else replace(settings, num_beams=num_beams)
+
+
+def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_size: int, seed: int) -> TaskResult:
+    """Answer everything in `work` with the model and score the answers."""
+    if work.task == "caption":
+        captions = caption_images(blip2, work.images, settings, batch_size=batch_size)
+        return _caption_result(work, captions, blip2.adapter.template.caption, seed=seed)
+    answers = answer_questions(blip2, work.questions, settings, batch_size=batch_size)
+    if work.task == "vqa":
+        return _vqa_result(work, answers, seed)
+    if work.task == "name":
+        return _name_result(work, answers, seed)
+    in_words = answer_in_words(blip2, work.questions, settings, batch_size=batch_size)
+    return _instruct_result(work, answers, in_words, seed=seed)
+
+
+def _caption_result(work: Workload, captions: Sequence[str], prompt: str, *, seed: int) -> TaskResult:
+    answered = [
+        Answered(image.image.name, prompt, caption, image.captions)
+        for image, caption in zip(work.images, captions, strict=True)
+    ]
+    rules = (
+        "BLEU, CIDEr: pycocoevalcap 1.2 (BLEU over the corpus, closest reference length), all references, "
+        "words cut by blip2_core's own tokenizer: lower case, punctuation stripped",
+        "CIDEr weighs words by their rarity among the pictures evaluated",
+    )
+    return TaskResult(tuple(score_caption(work.images, captions, seed=seed)), tuple(answered), rules)
+
+
+def _vqa_result(work: Workload, answers: Sequence[str], seed: int) -> TaskResult:
+    rules = (
+        "exact match: equal to one of the answers after lower case, punctuation and articles stripped, "
+        "number words written as digits; yes_no by its first word; daquar as a set of comma-separated parts",
+        "blind: always the answer that is right most often in training for the question's source and kind",
+    )
+    numbers = score_vqa(work.questions, answers, train=work.train, seed=seed)
+    return TaskResult(tuple(numbers), _pair_up(work.questions, answers, is_right_answer), rules)
+
+
+def _name_result(work: Workload, answers: Sequence[str], seed: int) -> TaskResult:
+    rules = (
+        "name or broader term: the answer mentions the name or a broader term, as whole words, singular or plural",
+        "blind: always the name or term that is right most often in training for the question's source and kind",
+    )
+    numbers = score_name(work.questions, answers, train=work.train, seed=seed)
+    return TaskResult(tuple(numbers), _pair_up(work.questions, answers, speaks_of_it), rules)
+
+
+def _instruct_result(work: Workload, answers: Sequence[str], in_words: Sequence[str], *, seed: int) -> TaskResult:
+    rules = (
+        "speaks of the thing: the answer mentions its name or a broader term, as whole words, singular or plural",
+        f'the LLM told the name in words: the same language model without a picture, asked "{IN_WORDS}"',
+        "blind: the same answers held against the terms of another picture, drawn at random",
+    )
+    numbers = score_instruct(work.questions, answers, in_words=in_words, seed=seed)
+    return TaskResult(tuple(numbers), _pair_up(work.questions, answers, speaks_of_it), rules)
+
+
+def _pair_up(questions: Sequence[Question], answers: Sequence[str], rule: Rule) -> tuple[Answered, ...]:
+    return tuple(
+        Answered(question.image.name, question.question, answer, question.answers, rule(answer, question))
+        for question, answer in zip(questions, answers, strict=True)
+    )

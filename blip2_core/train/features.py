@@ -1,0 +1,189 @@
+"""Frozen features, computed once and kept: what the frozen part of the image encoder sees of each picture.
+
+A picture may be kept in several views: view 0 is the whole picture, the others are random crops, every odd one
+mirrored. A view depends on the picture and its number alone, so that a cache can grow and be shared between runs.
+
+On disk a cache is two files: `features.bin`, rows of float16, and `index.jsonl`, a header and one line for each
+finished row. A row without its line was cut off by an interruption and is written again.
+"""
+
+import hashlib
+import json
+import math
+import random
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from tqdm import tqdm
+
+from ..errors import DataError, ImageError
+from ..image import ImageProcessor, open_image
+
+SMALLEST_CROP = 0.6  # of the picture's area
+STRETCH = 4 / 3  # a crop is at most this much wider or higher than the picture
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at one picture file.
+
+    Args:
+        path: the picture file.
+        number: 0 for the whole picture, above for a random crop; odd ones are mirrored.
+    """
+
+    path: Path
+    number: int = 0
+
+
+def open_view(view: View) -> Image.Image:
+    """The picture of a view, upright RGB."""
+    picture = open_image(view.path)
+    if view.number == 0:
+        return picture
+    rng = random.Random(f"{view.path.name}:{view.number}")
+    area = rng.uniform(SMALLEST_CROP, 1.0)
+    stretch = math.exp(rng.uniform(-math.log(STRETCH), math.log(STRETCH)))
+    width = min(picture.width, round(picture.width * math.sqrt(area * stretch)))
+    height = min(picture.height, round(picture.height * math.sqrt(area / stretch)))
+    left, top = rng.randint(0, picture.width - width), rng.randint(0, picture.height - height)
+    crop = picture.crop((left, top, left + width, top + height))
+    return ImageOps.mirror(crop) if view.number % 2 else crop
+
+
+def view_key(view: View) -> str:
+    """Name of a view in the index: hash of the file's bytes, then the view's number."""
+    return f"{hashlib.sha256(view.path.read_bytes()).hexdigest()[:32]}-{view.number}"
+
+
+class FeatureCache:
+    """Features of many views in one memory-mapped file.
+
+    Args:
+        folder: where the two files are; made if it is not there.
+        shape: shape of one view's features.
+        identity: fingerprint of the frozen encoder; a cache made by another one is refused.
+
+    Raises:
+        DataError: the folder holds features of another encoder or of another shape.
+    """
+
+    def __init__(self, folder: Path, *, shape: Sequence[int], identity: str):
+        self.folder, self.shape = Path(folder), tuple(shape)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rows: dict[str, int] = {}
+        header = {"identity": identity, "shape": list(self.shape)}
+        if self._index.exists():
+            self._read_index(header)
+        else:
+            self._index.write_text(json.dumps(header) + "\n")
+            self._bin.write_bytes(b"")
+
+    @property
+    def _index(self) -> Path:
+        return self.folder / "index.jsonl"
+
+    @property
+    def _bin(self) -> Path:
+        return self.folder / "features.bin"
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes on disk of one view."""
+        return 2 * math.prod(self.shape)  # float16
+
+    def _read_index(self, header: dict[str, object]) -> None:
+        lines = self._index.read_text().splitlines()
+        found = json.loads(lines[0]) if lines else {}
+        if found != header:
+            raise DataError(
+                f"{self.folder}: expected features of encoder {str(header['identity'])[:12]} with shape {self.shape}, "
+                f"found encoder {str(found.get('identity'))[:12]} with shape {found.get('shape')}. "
+                "Give --cache-features an empty folder."
+            )
+        whole = self._bin.stat().st_size // self.row_bytes
+        for row, line in enumerate(lines[1 : whole + 1]):
+            if not line.endswith("}"):  # the last line was cut off
+                break
+            self.rows[json.loads(line)["key"]] = row
+        self._index.write_text("\n".join(lines[: len(self.rows) + 1]) + "\n")
+
+    def missing(self, views: Iterable[View]) -> list[View]:
+        """The views that are not in the cache yet, each once."""
+        seen: dict[str, View] = {}
+        for view in views:
+            key = view_key(view)
+            if key not in self.rows:
+                seen.setdefault(key, view)
+        return list(seen.values())
+
+    def add(self, views: Sequence[View], features: Tensor) -> None:
+        """Append the features (B, *shape) of some views."""
+        first = len(self.rows)
+        with open(self._bin, "r+b") as file:
+            file.seek(first * self.row_bytes)
+            file.write(features.to(torch.float16).contiguous().numpy().tobytes())
+            file.truncate()
+        keys = [view_key(view) for view in views]
+        with open(self._index, "a") as index:
+            index.write("".join(json.dumps({"key": key}) + "\n" for key in keys))
+        self.rows |= {key: first + offset for offset, key in enumerate(keys)}
+
+    def reader(self) -> np.memmap:
+        """All rows, memory-mapped: (rows, *shape) float16."""
+        return np.memmap(self._bin, dtype=np.float16, mode="r", shape=(len(self.rows), *self.shape))
+
+
+def fill_cache(
+    cache: FeatureCache,
+    views: Iterable[View],
+    *,
+    encode: Callable[[Tensor], Tensor],
+    processor: ImageProcessor,
+    batch_size: int = 32,
+) -> list[str]:
+    """Compute what is missing, with a progress bar.
+
+    Args:
+        cache: where the features go.
+        views: the views that training will ask for.
+        encode: pixel_values (B, 3, H, W) to features (B, *shape).
+        processor: pictures to pixel_values.
+        batch_size: views encoded at once.
+
+    Returns:
+        One sentence for each picture that does not open; training goes on without them.
+
+    Raises:
+        DataError: the disk has too little room for what is missing.
+    """
+    missing, problems = cache.missing(views), []
+    needed, free = len(missing) * cache.row_bytes, shutil.disk_usage(cache.folder).free
+    if needed > free:
+        raise DataError(
+            f"{cache.folder}: {len(missing)} views need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free. "
+            "Make room, give --cache-features a folder on another disk, or fewer --views."
+        )
+    with tqdm(total=len(missing), desc="frozen features", unit="picture", disable=not missing) as bar:
+        for batch in _batches(missing, batch_size):
+            opened = []
+            for view in batch:
+                try:
+                    opened.append((view, open_view(view)))
+                except ImageError as error:
+                    problems.append(str(error))
+            if opened:
+                cache.add([view for view, _ in opened], encode(processor([picture for _, picture in opened])))
+            bar.update(len(batch))
+    return problems
+
+
+def _batches(views: list[View], size: int) -> Iterator[list[View]]:
+    for start in range(0, len(views), size):
+        yield views[start : start + size]

@@ -1,0 +1,116 @@
+"""Station 2 of 6, hybrid ViT: pixel_values -> image_embeds.
+
+A convolutional trunk, frozen since ImageNet, turns the picture into a grid of features; each cell of the grid is then
+a patch for a few transformer blocks, as in the hybrid architecture of the ViT paper. The class token starts from the
+mean of the grid, so that it carries what the trunk would have used to name the picture.
+
+The blocks are small enough to be trained on a laptop: `frozen_features` is the expensive half, which can be computed
+once for each picture and kept; `from_features` is the cheap half.
+
+Paper: ViT (arXiv 2010.11929), section 3.1, "Hybrid Architecture".
+"""
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedConfig
+
+from ..shapes import expect_shape
+from .efficientnet import EfficientNetLite2
+
+
+class HybridViTConfig(PreTrainedConfig):
+    """Sizes of the hybrid ViT.
+
+    Args:
+        hidden_size: width Dv of the image tokens.
+        intermediate_size: width of the feed-forward layers.
+        num_hidden_layers: transformer blocks after the trunk.
+        num_attention_heads: heads of each block.
+        image_size: side of the square picture, in pixels.
+        patch_size: pixels of the picture behind one cell of the grid, along one side.
+        dropout: dropout rate of the blocks while training, 0-1.
+    """
+
+    model_type = "hybrid_vit"
+    base_config_key = "vision_config"
+
+    hidden_size: int = 320
+    intermediate_size: int = 640
+    num_hidden_layers: int = 2
+    num_attention_heads: int = 5
+    image_size: int = 260
+    patch_size: int = 32
+    dropout: float = 0.1
+
+    @property
+    def num_image_tokens(self) -> int:
+        """Image tokens N: the cells of the grid and the class token."""
+        return (-(-self.image_size // self.patch_size)) ** 2 + 1  # +1: the class token
+
+
+class HybridViT(nn.Module):
+    """Frozen EfficientNet-Lite2 trunk, then transformer blocks (pre-norm, GELU)."""
+
+    trunk_prefix = "trunk."
+
+    def __init__(self, config: HybridViTConfig):
+        super().__init__()
+        self.config = config
+        width = config.hidden_size
+        self.trunk = EfficientNetLite2()
+        self.patch_embedding = nn.Linear(EfficientNetLite2.head_channels, width)
+        self.position_embedding = nn.Parameter(torch.randn(1, config.num_image_tokens, width) * 0.02)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                width,
+                config.num_attention_heads,
+                dim_feedforward=config.intermediate_size,
+                dropout=config.dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(config.num_hidden_layers)
+        )
+        self.post_layernorm = nn.LayerNorm(width, eps=1e-6)
+        self.trunk.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "HybridViT":
+        """Switch to training, the trunk excepted: its batch statistics are frozen too."""
+        super().train(mode)
+        self.trunk.eval()
+        return self
+
+    @torch.no_grad()
+    def start_from_imagenet_head(self) -> None:
+        """Start the patch embedding from the directions in which the trunk's own ImageNet classifier looks."""
+        classifier = self.trunk._fc.weight.float()
+        directions = torch.linalg.svd(classifier - classifier.mean(0), full_matrices=False).Vh
+        width = self.config.hidden_size
+        self.patch_embedding.weight.copy_(directions[:width])
+        self.patch_embedding.bias.zero_()
+
+    @torch.no_grad()
+    def frozen_features(self, pixel_values: Tensor) -> Tensor:
+        """(B, 3, H, W) pixels to what the frozen trunk sees: (B, 352, h, w)."""
+        size = self.config.image_size
+        expect_shape("pixel_values", pixel_values, "B C H W", C=3, H=size, W=size)
+        return self.trunk.features(pixel_values)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """(B, 352, h, w) of `frozen_features` to image_embeds (B, N, Dv), class token first."""
+        with torch.no_grad():
+            grid = self.trunk.head_features(features).flatten(2).transpose(1, 2)  # (B, h * w, 1280)
+        tokens = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)  # (B, N, 1280)
+        hidden = self.patch_embedding(tokens) + self.position_embedding  # (B, N, Dv)
+        for layer in self.layers:
+            hidden = layer(hidden)
+        return self.post_layernorm(hidden)
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """(B, 3, H, W) pixels, (x - 127) / 128 on the 0-255 scale, to image_embeds (B, N, Dv).
+
+        Raises:
+            ShapeError: the picture does not have the size of the config.
+        """
+        return self.from_features(self.frozen_features(pixel_values))

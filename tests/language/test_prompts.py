@@ -1,0 +1,136 @@
+"""The forms of questions, what a question may be, and the file a template is saved in."""
+
+import copy
+import json
+import pickle
+from types import SimpleNamespace
+
+import pytest
+
+from blip2_core.errors import ConfigError, QuestionError
+from blip2_core.language.prompts import (
+    CHATML,
+    INSTRUCT,
+    OPT,
+    T5,
+    Prompt,
+    PromptTemplate,
+    check_question,
+    template_for,
+)
+
+HISTORY = [("what is it?", "a tower"), ("where?", "It is in Paris.")]
+
+
+def test_each_family_has_its_own_form():
+    assert OPT.render("what is it?") == "Question: what is it? Answer:"
+    assert T5.render("what is it?") == "Question: what is it? Short answer:"
+    assert INSTRUCT.render("what is it?") == "what is it?"
+    assert CHATML.render("hi") == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    assert OPT.caption_prompt == "a photo of"
+
+
+def test_earlier_turns_stand_in_front_and_no_full_stop_is_doubled():
+    assert OPT.render("how high?", HISTORY) == (
+        "Question: what is it? Answer: a tower. Question: where? Answer: It is in Paris. Question: how high? Answer:"
+    )
+    assert T5.render("how high?", HISTORY[:1]) == (
+        "Question: what is it? Short answer: a tower. Question: how high? Short answer:"
+    )
+    assert INSTRUCT.render("how high?", HISTORY[:1]) == (
+        "dialog history: Question: what is it? Answer: a tower.\nhow high?"
+    )
+    assert CHATML.render("how high?", HISTORY[:1]) == (
+        "<|im_start|>user\nwhat is it?<|im_end|>\n<|im_start|>assistant\na tower<|im_end|>\n"
+        "<|im_start|>user\nhow high?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_no_space_is_left_at_the_end():
+    template = PromptTemplate(question="Q: {question} A: ", turn="{question}{answer}", answer_end="\n", caption="a ")
+    assert template.render(" why?  ") == "Q: why? A:"
+    assert template.caption_prompt == "a"
+
+
+def test_braces_in_a_question_are_letters():
+    assert OPT.render("what does {answer} {0} mean?") == "Question: what does {answer} {0} mean? Answer:"
+
+
+def test_a_prompt_knows_who_wrote_what_even_when_copied():
+    prompt = OPT.render("how high?", HISTORY[:1])
+    assert prompt.pieces[1::2] == ("what is it?", "a tower", "how high?")
+    for twin in (copy.deepcopy(prompt), pickle.loads(pickle.dumps(prompt))):
+        assert (twin, type(twin), twin.pieces) == (prompt, Prompt, prompt.pieces)
+
+
+@pytest.mark.parametrize("template", [OPT, T5, INSTRUCT, CHATML])
+def test_a_saved_template_comes_back_the_same(template, tmp_path):
+    template.save(tmp_path)
+    assert PromptTemplate.from_folder(tmp_path) == template
+
+
+def test_a_folder_with_its_own_template_wins(tmp_path):
+    config = SimpleNamespace(model_type="blip-2", text_config=SimpleNamespace(is_encoder_decoder=False))
+    assert template_for(config, tmp_path) is OPT
+    CHATML.save(tmp_path)
+    assert template_for(config, tmp_path) == CHATML
+
+
+def test_the_family_decides_where_no_template_was_saved():
+    t5, opt = SimpleNamespace(is_encoder_decoder=True), SimpleNamespace(is_encoder_decoder=False)
+    assert template_for(SimpleNamespace(model_type="blip-2", text_config=t5)) is T5
+    assert template_for(SimpleNamespace(model_type="blip-2", text_config=opt)) is OPT
+    assert template_for(SimpleNamespace(model_type="instructblip", text_config=t5)) is INSTRUCT
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"question": "no gap"}, "question: expected a text with {question} once and in this order, got 'no gap'."),
+        ({"turn": 3}, "turn: expected a text, got int."),
+        ({"answer_end": ""}, 'answer_end: expected the text of the token that ends an answer, got "".'),
+        ({"colour": "red"}, "colour is not known"),
+        ({"caption": None}, "caption: expected a text, got NoneType."),
+    ],
+)
+def test_a_broken_template_file_says_what_is_wrong(change, message, tmp_path):
+    OPT.save(tmp_path)
+    file = tmp_path / "chat_prompt.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ConfigError) as error:
+        PromptTemplate.from_folder(tmp_path)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[1]", '{"question": "{question}"}'])
+def test_a_missing_or_unreadable_template_is_a_config_error(content, tmp_path):
+    if content is not None:
+        (tmp_path / "chat_prompt.json").write_text(content)
+    with pytest.raises(ConfigError, match="chat_prompt.json"):
+        PromptTemplate.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize("question", ["Что это? 🐕", "👩‍👩‍👧 是什么？", "ما هذا؟", "می‌خواهم", "a < b\nc", "?"])
+def test_emoji_and_every_script_are_welcome(question):
+    assert check_question(question) == question
+
+
+def test_control_characters_and_half_surrogates_are_removed():
+    assert check_question("\x00 what\x1b is\tthis\ud83d?\r\nreally\x7f \n") == "what is this?\nreally"
+
+
+@pytest.mark.parametrize("question", ["", "  \n\t", "\x00\x01", "\u200b\u200b", "\ufeff"])
+def test_an_empty_question_is_refused(question):
+    with pytest.raises(QuestionError) as error:
+        check_question(question)
+    assert str(error.value) == "question: expected a text, got an empty one; type a question about the picture."
+
+
+def test_a_question_too_long_or_of_another_type_is_refused():
+    assert len(check_question("é" * 4_000)) == 4_000
+    with pytest.raises(QuestionError) as error:
+        check_question("a" * 20_000)
+    assert str(error.value) == "question: expected at most 4,000 characters, got 20,000; shorten it."
+    with pytest.raises(QuestionError) as error:
+        check_question(None)
+    assert str(error.value) == "question: expected a text, got NoneType."
