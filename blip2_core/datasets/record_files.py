@@ -1,0 +1,77 @@
+"""Reads raw text and writes record files, with one clear sentence for whatever does not fit."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..errors import DataError
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One picture and one sentence about it."""
+
+    image: str
+    caption: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about one picture.
+
+    `answers` holds every answer that counts as right; in training the first one is the target.
+    """
+
+    image: str
+    question: str
+    answers: tuple[str, ...]
+    kind: str
+    source: str
+
+
+def write_records(file: Path, records: Iterable[Caption | Question]) -> int:
+    """Write one JSON object a line, all or nothing, and return how many."""
+    lines = [json.dumps(asdict(record), ensure_ascii=False) for record in records]
+    unfinished = file.with_name(file.name + ".part")
+    unfinished.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    os.replace(unfinished, file)
+    return len(lines)
+
+
+def read_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number, text) of every line that is not blank.
+
+    Raises:
+        DataError: the file is missing, is not UTF-8 text, or has no such line.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DataError(f"{file}: no such file.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: the file is not UTF-8 text (byte {error.start}).") from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}).") from error
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not lines:
+        raise DataError(f"{file}: the file is empty.")
+    yield from lines
+
+
+def folder_with_files(folder: Path, pattern: str, name: str) -> list[Path]:
+    """The files of `folder` that match `pattern`, sorted.
+
+    Raises:
+        DataError: no such folder, or nothing in it matches; `name` says which argument named it.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{name}: {folder} is not a folder.")
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise DataError(f"{name}: {folder} has no {pattern} file.")
+    return files

@@ -1,0 +1,280 @@
+"""Stations 2 to 5 joined: `Blip2Model` holds the weights, `Blip2` answers questions with them.
+
+`Blip2Model` is a `transformers.PreTrainedModel` whose attributes are named as the keys of the public checkpoints, so
+that shards, the Hub, device maps, 8-bit loading and saving come from that library, and a folder saved here opens there.
+`Blip2` adds what turns a picture and a question into tensors, and tensors into an answer.
+
+Paper: BLIP-2 (arXiv 2301.12597), section 3.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, Blip2Config, PreTrainedConfig, PreTrainedModel
+
+from .answer import AnswerSettings, AnswerStream, generate_text, stream_text
+from .chat import ChatSession
+from .errors import ConfigError
+from .image import ImageProcessor, open_image
+from .language import LanguageAdapter, Prompt, PromptInputs, PromptTemplate, Turn, check_question
+from .projection import LanguageProjection
+from .qformer import QFormer
+from .vision import build_vision_model
+
+QUERY_STD = 0.02  # LAVIS: queries start from N(0, 0.02); zeros would keep them all alike
+QFORMER_TOKENS = 128  # of the question at most; cut on the left, as InstructBLIP does
+
+ImageSource = str | PathLike[str] | bytes | Image.Image
+
+
+class Blip2Model(PreTrainedModel):
+    """ViT, Q-Former, projection and language model of one BLIP-2.
+
+    Args:
+        config: `Blip2Config`, `InstructBlipConfig` or `HybridBlip2Config`.
+        language_model: a language model that is loaded already; built from `config.text_config` if None.
+    """
+
+    config_class = Blip2Config
+    base_model_prefix = "blip"
+    main_input_name = "pixel_values"
+    _supports_sdpa = True
+    _supports_attention_backend = True
+    _no_split_modules = ["Blip2EncoderLayer", "QFormerLayer", "TransformerEncoderLayer"]
+
+    def __init__(self, config: PreTrainedConfig, language_model: PreTrainedModel | None = None):
+        super().__init__(config)
+        self.vision_model = build_vision_model(config.vision_config)
+        width = config.qformer_config.hidden_size
+        self.query_tokens = nn.Parameter(torch.randn(1, config.num_query_tokens, width) * QUERY_STD)
+        self.qformer = QFormer(config.qformer_config)
+        self.language_projection = LanguageProjection(width, config.text_config.hidden_size)
+        if language_model is None:
+            decoder_only = config.use_decoder_only_language_model
+            kind = AutoModelForCausalLM if decoder_only else AutoModelForSeq2SeqLM
+            language_model = kind.from_config(config.text_config)
+        self.language_model = language_model
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Start what a checkpoint does not have from small random numbers (BERT, section A.2)."""
+        if isinstance(module, nn.Linear | nn.Embedding | nn.Conv2d) and not getattr(
+            module.weight, "_is_hf_initialized", False
+        ):
+            module.weight.normal_(0.0, QUERY_STD)
+            if getattr(module, "bias", None) is not None:
+                module.bias.zero_()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The word embeddings of the language model."""
+        return self.language_model.get_input_embeddings()
+
+    def get_output_embeddings(self) -> nn.Module:
+        """The head of the language model."""
+        return self.language_model.get_output_embeddings()
+
+    def encode_image(self, pixel_values: Tensor) -> Tensor:
+        """Station 2: (B, 3, H, W) pixels to image_embeds (B, N, Dv), class token first."""
+        first = next(self.vision_model.parameters())
+        return self.vision_model(pixel_values.to(first.device, first.dtype))  # (B, N, Dv)
+
+    def query(
+        self,
+        image_embeds: Tensor,
+        qformer_input_ids: Tensor | None = None,
+        qformer_attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Station 3: what the queries read in the picture, told the question.
+
+        Args:
+            image_embeds: (B, N, Dv) floats from `encode_image`.
+            qformer_input_ids: (B, Tq) the question in the Q-Former's vocabulary; None without one.
+            qformer_attention_mask: (B, Tq), 1 where there is text.
+
+        Returns:
+            query_output: (B, Q, Dq) floats.
+        """
+        hidden = self.qformer(
+            self.query_tokens.expand(len(image_embeds), -1, -1),
+            image_embeds,
+            input_ids=qformer_input_ids,
+            attention_mask=qformer_attention_mask,
+        )
+        return hidden[:, : self.query_tokens.shape[1]]  # (B, Q, Dq)
+
+    def project(self, query_output: Tensor) -> Tensor:
+        """Station 4: (B, Q, Dq) query_output to visual_prompt (B, Q, Dl), in the language model's dtype."""
+        prompt = self.language_projection(query_output.to(self.language_projection.weight.dtype))
+        return prompt.to(self.get_input_embeddings().weight.dtype)
+
+
+@dataclass(frozen=True)
+class SeenImage:
+    """A picture that the image encoder has looked at.
+
+    Args:
+        image_embeds: (1, N, Dv) floats.
+    """
+
+    image_embeds: Tensor
+
+
+@dataclass(frozen=True)
+class Blip2:
+    """A loaded model that answers: weights, tokenizers, picture processing and prompt template.
+
+    Args:
+        model: the weights, in evaluation mode.
+        adapter: the language model behind one interface.
+        image_processor: pictures to pixel_values.
+        qformer_tokenizer: the Q-Former's own vocabulary; None when it reads no text.
+        name: what the person asked for: a built-in name, a folder or a hub id.
+        precision: "fp32", "bf16", "fp16" or "int8".
+    """
+
+    model: Blip2Model
+    adapter: LanguageAdapter
+    image_processor: ImageProcessor
+    qformer_tokenizer: Any | None
+    name: str
+    precision: str
+
+    def __post_init__(self) -> None:
+        if self.model.qformer.reads_text and self.qformer_tokenizer is None:
+            raise ConfigError(
+                f"{self.name}: the Q-Former reads the question but qformer_tokenizer/ is missing. Copy the folder again."
+            )
+        self.model.eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where pictures and questions are read."""
+        return self.model.query_tokens.device
+
+    @property
+    def template(self) -> PromptTemplate:
+        """The form in which the language model reads questions."""
+        return self.adapter.template
+
+    @torch.no_grad()
+    def see(self, image: "ImageSource | SeenImage") -> SeenImage:
+        """Run the image encoder once; questions about the result do not run it again.
+
+        Args:
+            image: a path, bytes, a PIL image, or what this method returned before.
+
+        Raises:
+            ImageError: the picture cannot be read.
+        """
+        if isinstance(image, SeenImage):
+            return image
+        pixel_values = self.image_processor([open_image(image)])
+        return SeenImage(self.model.encode_image(pixel_values))
+
+    def prompt(self, question: str, history: Sequence[Turn] = ()) -> Prompt:
+        """The exact text that the language model reads after the visual prompt."""
+        return self.template.render(question, history)
+
+    def ask(
+        self,
+        image: "ImageSource | SeenImage",
+        question: str,
+        settings: AnswerSettings | None = None,
+        history: Sequence[Turn] = (),
+    ) -> str:
+        """Answer one question about one picture.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            QuestionError: the question cannot be asked.
+        """
+        question = check_question(question)
+        inputs = self._inputs([self.see(image)], [question], [self.prompt(question, history)])
+        return generate_text(self.adapter, inputs, settings or AnswerSettings())[0]
+
+    def stream(
+        self,
+        image: "ImageSource | SeenImage",
+        question: str,
+        settings: AnswerSettings | None = None,
+        history: Sequence[Turn] = (),
+    ) -> AnswerStream:
+        """Answer one question piece by piece; closing the stream stops the work within one token.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            QuestionError: the question cannot be asked.
+            SettingsError: beams, which have nothing to show before the end.
+        """
+        question = check_question(question)
+        inputs = self._inputs([self.see(image)], [question], [self.prompt(question, history)])
+        return stream_text(self.adapter, inputs, settings or AnswerSettings())
+
+    def ask_batch(
+        self,
+        images: "Sequence[ImageSource | SeenImage]",
+        questions: Sequence[str],
+        settings: AnswerSettings | None = None,
+    ) -> list[str]:
+        """Answer one question about each picture, all at once; the same answers as one by one."""
+        asked = [check_question(question) for question in questions]
+        inputs = self._inputs([self.see(image) for image in images], asked, [self.prompt(text) for text in asked])
+        return generate_text(self.adapter, inputs, settings or AnswerSettings())
+
+    def caption(self, image: "ImageSource | SeenImage", settings: AnswerSettings | None = None) -> str:
+        """Describe a picture with the model's own caption prompt."""
+        return self.caption_batch([image], settings)[0]
+
+    def caption_batch(
+        self, images: "Sequence[ImageSource | SeenImage]", settings: AnswerSettings | None = None
+    ) -> list[str]:
+        """Describe each of several pictures, all at once."""
+        template, count = self.template, len(images)
+        inputs = self._inputs(
+            [self.see(image) for image in images], [template.caption_question] * count, [template.caption_prompt] * count
+        )
+        return generate_text(self.adapter, inputs, settings or AnswerSettings())
+
+    def chat(self) -> ChatSession:
+        """A new conversation with this model."""
+        return ChatSession(self)
+
+    @torch.no_grad()
+    def visual_prompt(self, seen: Sequence[SeenImage], questions: Sequence[str]) -> Tensor:
+        """(B, Q, Dl): what the language model reads of each picture, the Q-Former told the question."""
+        image_embeds = torch.cat([picture.image_embeds for picture in seen])  # (B, N, Dv)
+        ids, mask = tokenize_questions(self.qformer_tokenizer, questions, device=self.device)
+        return self.model.project(self.model.query(image_embeds, ids, mask))
+
+    @torch.no_grad()
+    def _inputs(self, seen: Sequence[SeenImage], questions: Sequence[str], prompts: Sequence[str]) -> PromptInputs:
+        return self.adapter.prompt_inputs(self.visual_prompt(seen, questions), prompts)
+
+
+def tokenize_questions(
+    tokenizer: Callable[..., Any] | None, questions: Sequence[str], *, device: torch.device | str = "cpu"
+) -> tuple[Tensor | None, Tensor | None]:
+    """Questions as the Q-Former reads them: ids (B, Tq) and mask (B, Tq); None and None when it reads no text.
+
+    Args:
+        tokenizer: the Q-Former's tokenizer, cutting on the left; None when it reads no text.
+        questions: B texts.
+        device: where the tensors go.
+    """
+    if tokenizer is None:
+        return None, None
+    batch = tokenizer(
+        list(questions),
+        padding=True,
+        truncation=True,
+        max_length=QFORMER_TOKENS,
+        split_special_tokens=True,  # a typed "[SEP]" stays text
+        return_tensors="pt",
+    )
+    return batch.input_ids.to(device), batch.attention_mask.to(device)
