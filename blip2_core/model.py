@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, Blip2Config, PreTrainedConfig, PreTrainedModel
+from transformers import initialization as init
 
 from .answer import AnswerSettings, AnswerStream, generate_text, stream_text
 from .chat import ChatSession
@@ -45,6 +46,7 @@ class Blip2Model(PreTrainedModel):
     main_input_name = "pixel_values"
     _supports_sdpa = True
     _supports_attention_backend = True
+    _keep_in_fp32_modules_strict = ["query_tokens", "qformer", "language_projection"]
     _no_split_modules = ["Blip2EncoderLayer", "QFormerLayer", "TransformerEncoderLayer"]
 
     def __init__(self, config: PreTrainedConfig, language_model: PreTrainedModel | None = None):
@@ -58,18 +60,19 @@ class Blip2Model(PreTrainedModel):
             decoder_only = config.use_decoder_only_language_model
             kind = AutoModelForCausalLM if decoder_only else AutoModelForSeq2SeqLM
             language_model = kind.from_config(config.text_config)
+        else:
+            for module in language_model.modules():
+                module._is_hf_initialized = True  # loaded already: post_init must leave it alone
         self.language_model = language_model
         self.post_init()
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Start what a checkpoint does not have from small random numbers (BERT, section A.2)."""
-        if isinstance(module, nn.Linear | nn.Embedding | nn.Conv2d) and not getattr(
-            module.weight, "_is_hf_initialized", False
-        ):
-            module.weight.normal_(0.0, QUERY_STD)
-            if getattr(module, "bias", None) is not None:
-                module.bias.zero_()
+        if isinstance(module, nn.Linear | nn.Embedding | nn.Conv2d):
+            init.normal_(module.weight, 0.0, QUERY_STD)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            init.zeros_(module.bias)
 
     def get_input_embeddings(self) -> nn.Module:
         """The word embeddings of the language model."""
