@@ -1,0 +1,153 @@
+"""`python -m blip2_core train vision | stage1 | stage2 | vqa`: one stage of training, from the command line."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SettingsError, TrainingError
+
+if TYPE_CHECKING:
+    from ..model import Blip2
+    from .pictures import Pictures
+    from .samples import Sample
+    from .stage import Stage
+
+STAGES = {
+    "vision": "the hybrid ViT's own blocks, before they are frozen",
+    "stage1": "contrastive, matching and grounded generation, without a language model",
+    "stage2": "language modelling (decoder-only) or prefix language modelling (encoder-decoder)",
+    "vqa": "questions and answers; the Q-Former reads the question",
+}
+NEW = "new"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `train` and its stages to the command line."""
+    parser = subparsers.add_parser("train", help="train a model, stage by stage", description=__doc__)
+    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+    for name, what in STAGES.items():
+        _add_options(stages.add_parser(name, help=what, description=f"{name}: {what}."))
+    parser.set_defaults(run=run)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--data", type=Path, nargs="+", required=True, help="JSON lines files, or folders of them")
+    add("--out", type=Path, required=True, help="run folder: log, checkpoints, and in the end model/")
+    add("--model", default=NEW, help=f'model to start from: a folder, a name, a hub id, or "{NEW}": pocket, untrained')
+    add("--words", type=Path, nargs="+", help='with --model new: text files whose words the Q-Former learns (--data)')
+    add("--cache-features", type=Path, metavar="DIR", help="compute frozen features once and keep them here")
+    add("--views", type=int, default=1, help="views of each picture: 1 is the whole picture, more are random crops")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, help="optimizer steps")
+    length.add_argument("--epochs", type=float, default=1.0, help="passes over the data (1)")
+    add("--batch-size", type=int, default=64)
+    add("--learning-rate", type=float, default=3e-4)
+    add("--warmup", type=int, default=200, help="steps")
+    add("--weight-decay", type=float, default=0.05)
+    add("--seed", type=int, default=0)
+    add("--save-every", type=int, default=200, help="steps between checkpoints")
+    add("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 where the machine is fast at it")
+    add("--device", default="auto")
+    add("--resume", action="store_true", help="go on from the newest checkpoint in --out")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train one stage and save the model."""
+    from tqdm import tqdm
+
+    from ..checkpoint import save
+    from .batches import Batches
+    from .loop import TrainSettings, train
+    from .pictures import Pictures
+    from .samples import read_samples
+
+    _expect_free(args.out, resume=args.resume)
+    bf16 = args.precision == "bf16" or (args.precision == "auto" and _fast_at_bf16(args.device))
+    samples = read_samples(args.data)
+    blip2 = _start_model(args, samples, precision="bf16" if bf16 else "fp32")
+    pictures = Pictures(blip2, cache_folder=args.cache_features, views=args.views, bf16=bf16)
+    samples = pictures.prepare(samples, tqdm.write)
+    stage = _build_stage(args.stage, blip2, samples)
+    length = None if args.stage == "stage1" else stage.text_length
+    batches = Batches(samples, batch_size=args.batch_size, seed=args.seed, length=length)
+    settings = TrainSettings(
+        steps=args.steps or max(round(args.epochs * batches.steps_per_epoch), 1),
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        warmup=args.warmup,
+        weight_decay=args.weight_decay,
+        seed=args.seed,
+        save_every=args.save_every,
+        bf16=bf16,
+    )
+    _write_run_file(args, samples, settings)
+    train(stage, batches, pictures, settings=settings, folder=args.out, resume=args.resume)
+    save(blip2, args.out / "model")
+    if args.stage == "stage1":
+        stage.save_heads(args.out / "model")  # type: ignore[attr-defined, operator]
+    return 0
+
+
+def _expect_free(folder: Path, *, resume: bool) -> None:
+    if folder.exists() and any(folder.iterdir()) and not resume:
+        raise SettingsError(f"--out: {folder} is not empty. Give --resume to go on with its run, or another folder.")
+
+
+def _fast_at_bf16(device: str) -> bool:
+    import torch
+
+    from ..quantize import pick_device
+
+    if pick_device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def _start_model(args: argparse.Namespace, samples: "list[Sample]", *, precision: str) -> "Blip2":
+    from ..checkpoint import load
+    from .bootstrap import new_pocket
+
+    if args.model != NEW:
+        return load(args.model, precision=precision, device=args.device)
+    from .samples import read_samples
+
+    vocabulary = samples + (read_samples(args.words) if args.words else [])
+    texts = (text for sample in vocabulary for text in (sample.text, sample.question) if text)
+    return new_pocket(texts, precision=precision, device=args.device)
+
+
+def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
+    from .stage1 import Stage1
+    from .stage2 import Stage2
+    from .vision import VisionStage
+    from .vqa import QuestionAnswering
+
+    if name == "vision":
+        from ..vision import HybridViT
+
+        if not isinstance(blip2.model.vision_model, HybridViT):
+            raise TrainingError("vision: expected a model with a hybrid ViT; this one has a plain ViT, which stays frozen.")
+        return VisionStage(blip2, samples)
+    return {"stage1": Stage1, "stage2": Stage2, "vqa": QuestionAnswering}[name](blip2)
+
+
+def _write_run_file(args: argparse.Namespace, samples: "list[Sample]", settings: Any) -> None:
+    import sys
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    from .loop import write_run_file
+
+    facts = {
+        "command": sys.argv[1:],
+        "stage": args.stage,
+        "model": str(args.model),
+        "data": [str(file) for file in args.data],
+        "samples": len(samples),
+        "pictures": len({sample.image for sample in samples}),
+        "settings": asdict(settings),
+        "versions": {name: version(name) for name in ("torch", "transformers", "accelerate")},
+    }
+    write_run_file(args.out, facts, lambda: datetime.now(UTC).isoformat(timespec="seconds"))

@@ -1,0 +1,100 @@
+"""Pictures for training: samples in, what the frozen half of the image encoder sees of them out.
+
+With a cache each view of each picture is encoded once, ahead of training; without one, anew at every step.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError, ImageError
+from ..model import Blip2
+from .features import FeatureCache, View, fill_cache, open_view, view_key
+from .frozen import fingerprint
+from .samples import Sample
+
+NAMED = 3  # so many of the pictures that do not open are named
+
+
+class Pictures:
+    """Draws a view of each sample's picture and gives its frozen features.
+
+    Args:
+        blip2: the model whose image encoder looks.
+        cache_folder: where features are kept; None computes them at every step.
+        views: views of each picture: the whole picture, and random crops, every odd one mirrored.
+        bf16: whether the frozen encoder runs in bfloat16.
+    """
+
+    def __init__(self, blip2: Blip2, *, cache_folder: Path | None = None, views: int = 1, bf16: bool = False):
+        self.vision_model, self.processor = blip2.model.vision_model, blip2.image_processor
+        self.device, self.views, self.bf16 = blip2.device, views, bf16
+        self.cache = self._open_cache(cache_folder) if cache_folder else None
+        self._rows: dict[View, int] = {}
+        self._reader: np.memmap | None = None
+
+    def _open_cache(self, folder: Path) -> FeatureCache:
+        config = self.vision_model.config
+        blank = torch.zeros(1, 3, config.image_size, config.image_size, device=self.device)
+        frozen = getattr(self.vision_model, "trunk", self.vision_model)
+        return FeatureCache(folder, shape=self._encode(blank).shape[1:], identity=fingerprint(frozen.state_dict().items()))
+
+    @torch.no_grad()
+    def _encode(self, pixel_values: Tensor) -> Tensor:
+        context: Any = torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+        with context:
+            return self.vision_model.frozen_features(pixel_values.to(self.device)).float().cpu()
+
+    def prepare(self, samples: Sequence[Sample], say: Callable[[str], None]) -> list[Sample]:
+        """Fill the cache; return the samples whose picture opens, and say what was left out.
+
+        Raises:
+            DataError: no picture opens, or the disk is too small for the cache.
+        """
+        there = {path: path.is_file() for path in dict.fromkeys(sample.image for sample in samples)}
+        problems = [f"image: {path}: no such file" for path, found in there.items() if not found]
+        samples = [sample for sample in samples if there[sample.image]]
+        if self.cache is not None:
+            problems += self._fill(list(dict.fromkeys(sample.image for sample in samples)))
+            samples = [sample for sample in samples if View(sample.image) in self._rows]
+        if problems:
+            say(f"{len(problems)} pictures were left out: {'; '.join(problems[:NAMED])}")
+        if not samples:
+            raise DataError("--data: none of the pictures opens. Check the paths in the file.")
+        return samples
+
+    def _fill(self, paths: Sequence[Path]) -> list[str]:
+        assert self.cache is not None
+        views = [View(path, number) for number in range(self.views) for path in paths]
+        problems = fill_cache(self.cache, views, encode=self._encode, processor=self.processor)
+        keys = {view: view_key(view) for view in views}
+        self._rows = {view: self.cache.rows[key] for view, key in keys.items() if key in self.cache.rows}
+        self._reader = self.cache.reader()
+        return problems
+
+    def features(self, samples: Sequence[Sample], rng: random.Random) -> Tensor:
+        """Frozen features of one view of each picture, (B, ...) floats on the model's device.
+
+        Args:
+            samples: B samples that `prepare` returned.
+            rng: draws the views; a text that names a side never gets a mirrored one.
+        """
+        views = [self._draw(sample, rng) for sample in samples]
+        if self._reader is not None:
+            rows = np.stack([self._reader[self._rows[view]] for view in views])
+            return torch.from_numpy(rows).float().to(self.device)
+        try:
+            return self._encode(self.processor([open_view(view) for view in views])).to(self.device)
+        except ImageError as error:
+            raise DataError(f"--data: {error} Take it out of the file, or use --cache-features.") from None
+
+    def _draw(self, sample: Sample, rng: random.Random) -> View:
+        numbers = [number for number in range(self.views) if number % 2 == 0 or sample.may_be_mirrored]
+        view = View(sample.image, rng.choice(numbers))
+        return view if self._reader is None or view in self._rows else View(sample.image)

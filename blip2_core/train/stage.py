@@ -1,0 +1,93 @@
+"""What every training stage is to the loop: a module that turns a batch into named losses, and says what it trains."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..model import Blip2, Blip2Model
+from .samples import Sample
+
+IGNORE_INDEX = -100  # no loss here
+STAGE1_TOKENS = 32  # of a caption; LAVIS cuts at the same
+
+
+class Stage(nn.Module):
+    """One training stage.
+
+    Attributes:
+        name: of the stage, as on the command line.
+        trainable: prefixes of the state dict's names that are trained; all else stays frozen.
+    """
+
+    name: str
+    trainable: tuple[str, ...]
+
+    def __init__(self, blip2: Blip2):
+        super().__init__()
+        self.model: Blip2Model = blip2.model
+        self.adapter, self.qformer_tokenizer = blip2.adapter, blip2.qformer_tokenizer
+
+    def freeze_the_rest(self) -> None:
+        """Switch gradients on for `trainable` and off for all else, and to training mode what is trained."""
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name.startswith(self.trainable))
+        self.train()
+        self.model.language_model.eval()
+        if not any(prefix.startswith("model.vision_model") for prefix in self.trainable):
+            self.model.vision_model.eval()
+
+    def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """Named losses of a batch; the loop minimizes their sum.
+
+        Args:
+            features: (B, ...) frozen features of the pictures.
+            samples: the B samples.
+        """
+        raise NotImplementedError
+
+    def forward(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """See `losses`."""
+        return self.losses(features, samples)
+
+    def text_length(self, sample: Sample) -> int:
+        """By what texts of like length are put together."""
+        return len(sample.text) + len(sample.question or "")
+
+    @torch.no_grad()
+    def image_embeds(self, features: Tensor) -> Tensor:
+        """(B, N, Dv) of the frozen image encoder."""
+        return self.model.vision_model.from_features(features)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the batch goes."""
+        return self.model.query_tokens.device
+
+
+def read_texts(tokenizer: Any, texts: Sequence[str], *, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Texts in the Q-Former's vocabulary: ids (B, T) and mask (B, T), [CLS] first."""
+    batch = tokenizer(
+        list(texts), padding=True, truncation=True, max_length=STAGE1_TOKENS, return_tensors="pt"
+    )  # fmt: skip
+    return batch.input_ids.to(device), batch.attention_mask.to(device)
+
+
+def pad_rows(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    """(B, T): rows padded on the right."""
+    tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
+
+
+def loss_at_labels(hidden: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
+    """Mean cross-entropy where there is a label; the head, dear with a large vocabulary, runs only there.
+
+    Args:
+        hidden: (B, T, D) states, each the one that predicts the label at its place.
+        labels: (B, T), IGNORE_INDEX for no loss.
+        head: D -> V.
+    """
+    chosen = labels != IGNORE_INDEX
+    return F.cross_entropy(head(hidden[chosen]).float(), labels[chosen])

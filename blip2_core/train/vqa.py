@@ -1,0 +1,47 @@
+"""Question answering: the Q-Former reads the question, the language model reads the visual prompt and the question.
+
+What the queries take out of the picture then fits the question. The loss is on the answer only. A caption counts as the
+answer to the model's own caption prompt.
+
+Paper: BLIP-2 (arXiv 2301.12597), section 4.3 and figure 7; InstructBLIP (arXiv 2305.06500), section 2.3.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from ..language.prompts import Prompt
+from ..model import tokenize_questions
+from .samples import Sample
+from .stage2 import LanguageStage
+
+
+class QuestionAnswering(LanguageStage):
+    """Loss on the answer after the visual prompt and the question."""
+
+    name = "vqa"
+
+    def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """See `Stage.losses`: `answer`."""
+        template = self.adapter.template
+        questions = [sample.question or template.caption_question for sample in samples]
+        ids, mask = tokenize_questions(self.qformer_tokenizer, questions, device=self.device)
+        visual_prompt = self.model.project(self.model.query(self.image_embeds(features), ids, mask))
+        prompts = [self._prompt(sample) for sample in samples]
+        prompt_ids = self.adapter.tokenize(prompts)
+        targets = [
+            self._answer_ids(prompt, ids, sample.text)
+            for prompt, ids, sample in zip(prompts, prompt_ids, samples, strict=True)
+        ]
+        return {"answer": self.language_loss(visual_prompt, prompt_ids, targets)}
+
+    def _prompt(self, sample: Sample) -> Prompt:
+        template = self.adapter.template
+        return template.caption_prompt if sample.question is None else template.render(sample.question)
+
+    def _answer_ids(self, prompt: str, prompt_ids: list[int], answer: str) -> list[int]:
+        """Ids of the answer; after a prompt such as "Answer:" its first word begins with a space."""
+        if not self.model.config.use_decoder_only_language_model or prompt[-1:].isspace():
+            return self.target_ids(answer)
+        joined = self.adapter.tokenize([f"{prompt} {answer}"])[0]
+        return [*joined[len(prompt_ids) :], self.adapter.eos_token_ids[0]]
