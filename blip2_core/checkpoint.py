@@ -150,7 +150,7 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, ignore_patterns=["*.bin", "*.pth", "*.h5", "*.msgpack"]))
     except (GatedRepoError, RepositoryNotFoundError):
-        raise CheckpointError(f"{name}: the hub has no such model, or it is gated. Check the name, or log in.") from None
+        raise CheckpointError(f"{name}: the hub has no such model, or it is gated. Check the name or log in.") from None
     except (LocalEntryNotFoundError, OSError):
         raise CheckpointError(
             f"{name}: not on disk, and the hub cannot be reached. Download it when online: hf download {name}"

@@ -1,17 +1,17 @@
 """The errors of blip2_core: each message says what was expected, what came and what to do.
 
-    Blip2Error
-    ├── ShapeError          a tensor of the wrong shape reached a station     (ValueError)
-    ├── ConfigError         a model description that cannot be built          (ValueError)
-    ├── CheckpointError     a folder or hub id that cannot be loaded          (OSError)
-    ├── FrozenPartError     a frozen part cannot be fetched, checked or kept  (OSError)
-    ├── ImageError          a picture that cannot be read                     (ValueError)
-    ├── QuestionError       a question that cannot be asked                   (ValueError)
-    ├── SettingsError       an answering or training setting out of range     (ValueError)
-    ├── DataError           a training or evaluation file that does not fit   (ValueError)
-    ├── NoImageError        a question before any picture                     (RuntimeError)
-    ├── TrainingError       training that must not go on                      (RuntimeError)
-    └── MissingExtraError   an optional package is not installed              (ImportError)
+Blip2Error
+├── ShapeError          a tensor of the wrong shape reached a station     (ValueError)
+├── ConfigError         a model description that cannot be built          (ValueError)
+├── CheckpointError     a folder or hub id that cannot be loaded          (OSError)
+├── FrozenPartError     a frozen part cannot be fetched, checked or kept  (OSError)
+├── ImageError          a picture that cannot be read                     (ValueError)
+├── QuestionError       a question that cannot be asked                   (ValueError)
+├── SettingsError       an answering or training setting out of range     (ValueError)
+├── DataError           a training or evaluation file that does not fit   (ValueError)
+├── NoImageError        a question before any picture                     (RuntimeError)
+├── TrainingError       training that must not go on                      (RuntimeError)
+└── MissingExtraError   an optional package is not installed              (ImportError)
 """
 
 

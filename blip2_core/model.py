@@ -151,7 +151,7 @@ class Blip2:
     def __post_init__(self) -> None:
         if self.model.qformer.reads_text and self.qformer_tokenizer is None:
             raise ConfigError(
-                f"{self.name}: the Q-Former reads the question but qformer_tokenizer/ is missing. Copy the folder again."
+                f"{self.name}: the Q-Former reads the question, but qformer_tokenizer/ is missing. Copy it again."
             )
         self.model.eval()
 
@@ -240,7 +240,9 @@ class Blip2:
         """Describe each of several pictures, all at once."""
         template, count = self.template, len(images)
         inputs = self._inputs(
-            [self.see(image) for image in images], [template.caption_question] * count, [template.caption_prompt] * count
+            [self.see(image) for image in images],
+            [template.caption_question] * count,
+            [template.caption_prompt] * count,
         )
         return generate_text(self.adapter, inputs, settings or AnswerSettings())
 

@@ -92,5 +92,7 @@ def precision_report(model: torch.nn.Module) -> dict[str, int]:
     """Bytes of weights by dtype, e.g. {"torch.int8": 106000000, "torch.float32": 170000000}."""
     report: dict[str, int] = {}
     for parameter in model.parameters():
-        report[str(parameter.dtype)] = report.get(str(parameter.dtype), 0) + parameter.numel() * parameter.element_size()
+        report[str(parameter.dtype)] = (
+            report.get(str(parameter.dtype), 0) + parameter.numel() * parameter.element_size()
+        )
     return report

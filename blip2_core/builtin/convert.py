@@ -5,8 +5,9 @@ of a minute; reading the folder written here takes a moment. The weights are wha
 in fp32, bit for bit: a visual prompt is trained against these numbers and no others.
 """
 
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 
@@ -50,13 +51,14 @@ def _save_config(model, folder: Path) -> None:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep the bars of `transformers` away from ours while it reads the file."""
+    """Keep the bars of `transformers` away from ours while it reads the file; one of them heeds no setting."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        yield
+        with redirect_stderr(StringIO()):
+            yield
     finally:
         if shown:
             logging.enable_progress_bar()

@@ -44,7 +44,9 @@ def file_of(folder: Path, task: str, split: str) -> Path:
     file = folder / f"{task}-{split}.jsonl"
     if not file.is_file():
         splits = sorted(found.stem.removeprefix(f"{task}-") for found in folder.glob(f"{task}-*.jsonl"))
-        there = f"It has these splits of {task}: {', '.join(splits)}." if splits else f"It has no {task} file. {MAKE_THEM}"
+        there = (
+            f"It has these splits of {task}: {', '.join(splits)}." if splits else f"It has no {task} file. {MAKE_THEM}"
+        )
         raise DataError(f"--split: {folder} has no file {file.name}. {there}")
     return file
 

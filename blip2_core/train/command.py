@@ -8,7 +8,6 @@ from ..errors import SettingsError, TrainingError
 
 if TYPE_CHECKING:
     from ..model import Blip2
-    from .pictures import Pictures
     from .samples import Sample
     from .stage import Stage
 
@@ -35,7 +34,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, nargs="+", required=True, help="JSON lines files, or folders of them")
     add("--out", type=Path, required=True, help="run folder: log, checkpoints, and in the end model/")
     add("--model", default=NEW, help=f'model to start from: a folder, a name, a hub id, or "{NEW}": pocket, untrained')
-    add("--words", type=Path, nargs="+", help='with --model new: text files whose words the Q-Former learns (--data)')
+    add("--words", type=Path, nargs="+", help="with --model new: text files whose words the Q-Former learns (--data)")
     add("--cache-features", type=Path, metavar="DIR", help="compute frozen features once and keep them here")
     add("--views", type=int, default=1, help="views of each picture: 1 is the whole picture, more are random crops")
     length = parser.add_mutually_exclusive_group()
@@ -47,7 +46,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--weight-decay", type=float, default=0.05)
     add("--seed", type=int, default=0)
     add("--save-every", type=int, default=200, help="steps between checkpoints")
-    add("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 where the machine is fast at it")
+    add(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        default="auto",
+        help="auto: bf16 where the machine is fast at it",
+    )
     add("--device", default="auto")
     add("--resume", action="store_true", help="go on from the newest checkpoint in --out")
 
@@ -127,7 +131,9 @@ def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
         from ..vision import HybridViT
 
         if not isinstance(blip2.model.vision_model, HybridViT):
-            raise TrainingError("vision: expected a model with a hybrid ViT; this one has a plain ViT, which stays frozen.")
+            raise TrainingError(
+                "vision: expected a model with a hybrid ViT; this one has a plain ViT, which stays frozen."
+            )
         return VisionStage(blip2, samples)
     return {"stage1": Stage1, "stage2": Stage2, "vqa": QuestionAnswering}[name](blip2)
 

@@ -14,6 +14,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
 from ..errors import SettingsError, TrainingError
@@ -102,7 +104,9 @@ def train(
     run = _Run(stage, settings, folder)
     first = run.load_newest() if resume else 0
     accelerator = Accelerator(
-        mixed_precision="bf16" if settings.bf16 else "no", cpu=stage.device.type == "cpu", step_scheduler_with_optimizer=False
+        mixed_precision="bf16" if settings.bf16 else "no",
+        cpu=stage.device.type == "cpu",
+        step_scheduler_with_optimizer=False,
     )
     stage_on_device, optimizer = accelerator.prepare(stage, run.optimizer)
     log = _Log(folder, keep_until=first)
@@ -114,11 +118,14 @@ def train(
             features = pictures.features(samples, random.Random(f"{settings.seed}:{step}"))
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * settings.rate_at(step)
-            losses = stage_on_device(features, samples)
+            with _attention_kernel(stage.device):
+                losses = stage_on_device(features, samples)
             total = torch.stack(list(losses.values())).sum()
             skipped = 0 if bool(torch.isfinite(total)) else skipped + 1
             if skipped > MOST_SKIPPED:
-                raise TrainingError(f"{stage.name}: {skipped} steps in a row without a finite loss. Lower --learning-rate.")
+                raise TrainingError(
+                    f"{stage.name}: {skipped} steps in a row without a finite loss. Lower --learning-rate."
+                )
             if not skipped:
                 accelerator.backward(total)
                 accelerator.clip_grad_norm_(run.parameters, settings.clip)
@@ -130,6 +137,11 @@ def train(
             if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
                 run.save(step + 1)
     expect_unchanged(before, frozen_fingerprint(stage, stage.trainable))
+
+
+def _attention_kernel(device: torch.device) -> AbstractContextManager[None]:
+    """Plain attention on a CPU: the fused kernel's backward is several times slower at these short lengths."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def _seed(seed: int, step: int) -> None:
@@ -209,7 +221,11 @@ class _Log:
             self.smooth[name] = 0.98 * self.smooth.get(name, value) + 0.02 * value
         self.done += samples
         speed = self.done / (time.monotonic() - self.started)
-        line = {"step": step, **{name: round(value, 5) for name, value in values.items()}, "samples_per_s": round(speed, 1)}
+        line = {
+            "step": step,
+            **{name: round(value, 5) for name, value in values.items()},
+            "samples_per_s": round(speed, 1),
+        }
         with open(self.file, "a") as file:
             file.write(json.dumps(line) + "\n")
 

@@ -43,7 +43,9 @@ class Pictures:
         config = self.vision_model.config
         blank = torch.zeros(1, 3, config.image_size, config.image_size, device=self.device)
         frozen = getattr(self.vision_model, "trunk", self.vision_model)
-        return FeatureCache(folder, shape=self._encode(blank).shape[1:], identity=fingerprint(frozen.state_dict().items()))
+        return FeatureCache(
+            folder, shape=self._encode(blank).shape[1:], identity=fingerprint(frozen.state_dict().items())
+        )
 
     @torch.no_grad()
     def _encode(self, pixel_values: Tensor) -> Tensor:

@@ -66,7 +66,9 @@ class Stage1(Stage):
         super().__init__(blip2)
         qformer = self.model.qformer
         if not qformer.reads_text or self.qformer_tokenizer is None:
-            raise TrainingError("stage1: expected a Q-Former with a text branch; this model has none. See InstructBLIP.")
+            raise TrainingError(
+                "stage1: expected a Q-Former with a text branch; this model has none. See InstructBLIP."
+            )
         width = qformer.config.hidden_size
         self.vision_projection = nn.Linear(width, CONTRASTIVE_WIDTH)
         self.text_projection = nn.Linear(width, CONTRASTIVE_WIDTH)
@@ -109,9 +111,7 @@ class Stage1(Stage):
         to_image = -(targets * similarity.T.log_softmax(1)).sum(1).mean()
         return (to_text + to_image) / 2
 
-    def _matching(
-        self, image_embeds: Tensor, ids: Tensor, mask: Tensor, *, similarity: Tensor, same: Tensor
-    ) -> Tensor:
+    def _matching(self, image_embeds: Tensor, ids: Tensor, mask: Tensor, *, similarity: Tensor, same: Tensor) -> Tensor:
         """Pairs, then pictures with a hard wrong text, then texts with a hard wrong picture."""
         count = len(ids)
         if bool(same.all()):

@@ -24,7 +24,9 @@ class LanguageStage(Stage):
 
     trainable = ("model.query_tokens", "model.qformer", "model.language_projection")
 
-    def language_loss(self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[list[int]]) -> Tensor:
+    def language_loss(
+        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[list[int]]
+    ) -> Tensor:
         """Loss on the targets alone.
 
         Args:

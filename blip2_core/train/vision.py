@@ -21,9 +21,9 @@ from .stage import Stage
 
 RAREST = 8  # a word that fewer pictures have teaches nothing
 STOP_WORDS = frozenset(
-    "a an the and or of in on at to with is are was were be been being it its his her their there this that these those "
-    "as by for from into onto while up down out off over some one other another who which he she they them him has have "
-    "had not no yes i you we picture photo what i'm image".split()
+    "a an the and or of in on at to with is are was were be been being it its his her their there this that these "
+    "those as by for from into onto while up down out off over some one other another who which he she they them him "
+    "has have had not no yes i you we picture photo what image".split()
 )
 WORD = re.compile(r"[a-z]+")
 

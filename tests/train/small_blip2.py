@@ -1,0 +1,43 @@
+"""A tiny BLIP-2 of each kind that can be trained in a second, and what the test pictures are."""
+
+import torch
+from tiny import tiny_adapter
+from transformers import InstructBlipConfig, InstructBlipQFormerConfig, InstructBlipVisionConfig
+
+from blip2_core.image import ImageProcessor
+from blip2_core.model import Blip2, Blip2Model
+from blip2_core.train.bootstrap import train_tokenizer
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 60, 220), "grey": (128, 128, 128)}
+QUESTION = "What color is the picture?"
+
+
+def make_blip2(family: str) -> Blip2:
+    """A random BLIP-2 with a text branch in its Q-Former; family as in `tests.tiny`."""
+    adapter = tiny_adapter(family)
+    tokenizer = train_tokenizer([*captions().values(), QUESTION], vocabulary=120)
+    vision = InstructBlipVisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    qformer = InstructBlipQFormerConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=64, encoder_hidden_size=16, pad_token_id=tokenizer.pad_token_id,
+        hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
+    )  # fmt: skip
+    config = InstructBlipConfig(
+        vision_config=vision.to_dict(), qformer_config=qformer.to_dict(),
+        text_config=adapter.language_model.config.to_dict(), num_query_tokens=4,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = Blip2Model(config, adapter.language_model)
+    for (
+        parameter
+    ) in model.vision_model.parameters():  # the library's own start is so small that all pictures look alike
+        torch.nn.init.normal_(parameter, std=0.2)
+    processor = ImageProcessor(28, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    return Blip2(model, adapter, processor, tokenizer, family, "fp32")
+
+
+def captions() -> dict[str, str]:
+    """One sentence for each colour."""
+    return {colour: f"a photo of a {colour} picture" for colour in COLOURS}

@@ -1,0 +1,150 @@
+"""The shared loop: resumed runs, frozen parts, checkpoints, bad input."""
+
+import json
+
+import pytest
+import torch
+from small_blip2 import make_blip2
+
+from blip2_core.errors import DataError, SettingsError, TrainingError
+from blip2_core.train.batches import Batches
+from blip2_core.train.frozen import frozen_fingerprint
+from blip2_core.train.loop import TrainSettings, train
+from blip2_core.train.pictures import Pictures
+from blip2_core.train.samples import read_samples
+from blip2_core.train.stage2 import Stage2
+from blip2_core.train.vqa import QuestionAnswering
+
+SETTINGS = TrainSettings(steps=6, batch_size=2, learning_rate=1e-2, warmup=2, save_every=2)
+
+
+def run(folder, data, *, settings=SETTINGS, kind=Stage2, resume=False, views=3, stop_at=None, cache=None):
+    blip2 = make_blip2("chatml")
+    pictures = Pictures(blip2, views=views, cache_folder=cache)
+    samples = pictures.prepare(read_samples([data]), lambda text: None)
+    batches = Batches(samples, batch_size=settings.batch_size, seed=settings.seed)
+    stage = kind(blip2)
+    if stop_at is not None:
+        real = batches.step
+        batches.step = lambda number: real(number) if number < stop_at else (_ for _ in ()).throw(KeyboardInterrupt)
+    train(stage, batches, pictures, settings=settings, folder=folder, resume=resume)
+    return stage
+
+
+def losses(folder):
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k != "samples_per_s"} for line in lines]
+
+
+def test_a_run_cut_off_and_resumed_has_the_losses_it_would_have_had(tmp_path, picture_folder):
+    data = picture_folder / "caption.jsonl"
+    run(tmp_path / "whole", data)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", data, stop_at=5)  # step 4 was done and logged, but its checkpoint is of step 4
+    run(tmp_path / "cut", data, resume=True)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+
+
+def test_training_lowers_the_loss_and_leaves_frozen_parts_alone(tmp_path, picture_folder):
+    before = frozen_fingerprint(Stage2(make_blip2("chatml")), Stage2.trainable)
+    settings = TrainSettings(steps=40, batch_size=4, learning_rate=1e-2, warmup=2, save_every=40)
+    stage = run(tmp_path, picture_folder / "caption.jsonl", settings=settings)
+    found = [line["language_modelling"] for line in losses(tmp_path)]
+    assert found[-1] < 0.8 * found[0]
+    assert frozen_fingerprint(stage, stage.trainable) == before
+
+
+def test_a_stage_that_trains_a_frozen_part_is_found_out(tmp_path, picture_folder):
+    class Leaky(Stage2):
+        def losses(self, features, samples):
+            with torch.no_grad():
+                next(self.model.vision_model.parameters()).add_(1e-3)
+            return super().losses(features, samples)
+
+    with pytest.raises(TrainingError, match="^frozen parts: expected fingerprint .* after training"):
+        run(tmp_path, picture_folder / "caption.jsonl", kind=Leaky)
+
+
+def test_only_the_newest_checkpoint_is_kept_and_it_is_whole(tmp_path, picture_folder):
+    run(tmp_path, picture_folder / "caption.jsonl")
+    (checkpoint,) = tmp_path.glob("checkpoint-*")
+    assert checkpoint.name == "checkpoint-0000006"
+    assert sorted(file.name for file in checkpoint.iterdir()) == ["optimizer.pt", "state.json", "trained.safetensors"]
+
+
+def test_a_checkpoint_that_was_cut_off_while_written_is_ignored(tmp_path, picture_folder):
+    data = picture_folder / "caption.jsonl"
+    run(tmp_path / "whole", data)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", data, stop_at=3)
+    (tmp_path / "cut" / "unfinished").mkdir()
+    (tmp_path / "cut" / "unfinished" / "state.json").write_text('{"st')
+    run(tmp_path / "cut", data, resume=True)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+
+
+def test_resuming_with_other_settings_is_refused(tmp_path, picture_folder):
+    run(tmp_path, picture_folder / "caption.jsonl")
+    other = TrainSettings(steps=6, batch_size=2, learning_rate=1e-3, warmup=2, save_every=2)
+    with pytest.raises(TrainingError, match=r"^--resume: .* was made with other settings \(learning_rate\)\."):
+        run(tmp_path, picture_folder / "caption.jsonl", settings=other, resume=True)
+
+
+def test_losses_that_are_not_finite_stop_the_run(tmp_path, picture_folder):
+    class Broken(Stage2):
+        def losses(self, features, samples):
+            return {"language_modelling": super().losses(features, samples)["language_modelling"] * torch.nan}
+
+    settings = TrainSettings(steps=60, batch_size=2, warmup=2)
+    with pytest.raises(
+        TrainingError, match="^stage2: 21 steps in a row without a finite loss. Lower --learning-rate.$"
+    ):
+        run(tmp_path, picture_folder / "caption.jsonl", settings=settings, kind=Broken)
+
+
+def test_cached_features_train_as_fresh_ones_do(tmp_path, picture_folder):
+    """The cache keeps half precision, so the losses agree to about three digits."""
+    data = picture_folder / "vqa.jsonl"
+    run(tmp_path / "fresh", data, kind=QuestionAnswering)
+    run(tmp_path / "cached", data, kind=QuestionAnswering, cache=tmp_path / "features")
+    fresh, cached = ([line["answer"] for line in losses(tmp_path / name)] for name in ("fresh", "cached"))
+    assert cached == pytest.approx(fresh, rel=5e-3)
+
+
+def test_pictures_that_do_not_open_are_named_and_left_out(tmp_path, blip2, picture_folder):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    lines = (picture_folder / "caption.jsonl").read_text().splitlines()
+    whole = [line.replace('"image": "', f'"image": "{picture_folder}/') for line in lines]
+    bad = [json.dumps({"image": name, "caption": "a photo"}) for name in ("broken.png", "missing.png")]
+    (tmp_path / "data.jsonl").write_text("\n".join([*whole, *bad]))
+    said = []
+    pictures = Pictures(blip2, cache_folder=tmp_path / "features")
+    samples = pictures.prepare(read_samples([tmp_path / "data.jsonl"]), said.append)
+    assert len(samples) == len(whole)
+    assert said[0].startswith("2 pictures were left out: ") and "missing.png" in said[0] and "broken.png" in said[0]
+
+
+def test_data_without_one_good_picture_is_refused(tmp_path, blip2):
+    (tmp_path / "data.jsonl").write_text(json.dumps({"image": "missing.png", "caption": "a photo"}))
+    with pytest.raises(DataError, match="^--data: none of the pictures opens"):
+        Pictures(blip2).prepare(read_samples([tmp_path / "data.jsonl"]), lambda text: None)
+
+
+@pytest.mark.parametrize("values", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": float("nan")}, {"warmup": -1}])
+def test_settings_out_of_range_are_refused(values):
+    with pytest.raises(SettingsError):
+        TrainSettings(**{"steps": 1, **values})
+
+
+def test_the_learning_rate_warms_up_and_ends_at_zero():
+    settings = TrainSettings(steps=100, warmup=10)
+    rates = [settings.rate_at(step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1) and rates[9] == 1 and max(rates) == 1 and rates[100] == pytest.approx(0)
+
+
+def test_batches_are_the_same_every_time_and_cover_each_epoch(picture_folder):
+    samples = read_samples([picture_folder])
+    one, two = (Batches(samples, batch_size=2, seed=3, length=lambda s: len(s.text)) for _ in range(2))
+    assert [one.step(n) for n in range(12)] == [two.step(n) for n in reversed(range(12))][::-1]
+    epoch = [sample for n in range(one.steps_per_epoch) for sample in one.step(n)]
+    assert sorted(map(str, epoch)) == sorted(map(str, samples))

@@ -1,0 +1,155 @@
+"""What each stage computes, checked against the definition."""
+
+import random
+
+import pytest
+import torch
+import torch.nn.functional as F
+from small_blip2 import make_blip2
+from transformers import Blip2QFormerConfig
+
+from blip2_core.errors import DataError, TrainingError
+from blip2_core.train.pictures import Pictures
+from blip2_core.train.samples import Sample, read_samples
+from blip2_core.train.stage1 import Stage1, _draw
+from blip2_core.train.stage2 import Stage2, split_text
+from blip2_core.train.vqa import QuestionAnswering
+
+
+def batch(blip2, file):
+    samples = read_samples([file])
+    return Pictures(blip2).features(samples, random.Random(0)), samples
+
+
+@pytest.mark.parametrize("family", ["chatml", "opt", "llama"])
+def test_the_padded_batch_has_the_loss_of_its_rows_through_the_whole_model(family, picture_folder):
+    """`transformers`' own loss of each row, unpadded, weighed by its number of targets."""
+    blip2 = make_blip2(family)
+    features, samples = batch(blip2, picture_folder / "vqa.jsonl")
+    stage = QuestionAnswering(blip2).eval()
+    total, count = 0.0, 0
+    for row, sample in zip(features, samples, strict=True):
+        seen = blip2.see(sample.image)
+        visual = blip2.visual_prompt([seen], [sample.question])
+        prompt = blip2.prompt(sample.question)
+        ids = blip2.adapter.tokenize([prompt])[0]
+        gap = "" if prompt[-1].isspace() else " "
+        whole = blip2.adapter.tokenize([f"{prompt}{gap}{sample.text}"])[0] + [blip2.adapter.eos_token_ids[0]]
+        embeds = torch.cat([visual, blip2.model.get_input_embeddings()(torch.tensor([whole]))], dim=1)
+        labels = torch.tensor([[-100] * (visual.shape[1] + len(ids)) + whole[len(ids) :]])
+        targets = len(whole) - len(ids)
+        total += float(blip2.model.language_model(inputs_embeds=embeds, labels=labels).loss) * targets
+        count += targets
+        assert torch.equal(row, blip2.model.vision_model.frozen_features(blip2.image_processor([_open(sample)]))[0])
+    assert float(stage(features, samples)["answer"]) == pytest.approx(total / count, rel=1e-4)
+
+
+def _open(sample: Sample):
+    from blip2_core.image import open_image
+
+    return open_image(sample.image)
+
+
+def test_the_question_to_the_qformer_changes_the_loss(blip2, picture_folder):
+    features, samples = batch(blip2, picture_folder / "vqa.jsonl")
+    stage = QuestionAnswering(blip2).eval()
+    told = float(stage(features, samples)["answer"])
+    visual = blip2.model.project(blip2.model.query(stage.image_embeds(features)))
+    prompts = blip2.adapter.tokenize([blip2.prompt(sample.question) for sample in samples])
+    untold = float(stage.language_loss(visual, prompts, [stage.target_ids(sample.text) for sample in samples]))
+    assert abs(told - untold) > 1e-4
+
+
+def test_a_caption_is_the_answer_to_the_caption_prompt(blip2, picture_folder):
+    features, samples = batch(blip2, picture_folder / "caption.jsonl")
+    stage = QuestionAnswering(blip2).eval()
+    template = blip2.template
+    asked = [Sample(s.image, s.text, template.caption_question) for s in samples]
+    assert float(stage(features, samples)["answer"]) == pytest.approx(float(stage(features, asked)["answer"]), rel=1e-5)
+
+
+def test_the_prefix_loss_splits_where_the_seed_says_and_scores_the_suffix(picture_folder):
+    blip2 = make_blip2("t5")
+    features, samples = batch(blip2, picture_folder / "caption.jsonl")
+    stage = Stage2(blip2).eval()
+    torch.manual_seed(5)
+    loss = float(stage(features, samples)["prefix_language_modelling"])
+    torch.manual_seed(5)
+    total, count = 0.0, 0
+    for row, sample in zip(features, samples, strict=True):
+        prefix, suffix = split_text(stage.target_ids(sample.text))
+        visual = blip2.model.project(blip2.model.query(stage.image_embeds(row[None])))
+        embeds = torch.cat([visual, blip2.model.get_input_embeddings()(torch.tensor([prefix]))], dim=1)
+        found = blip2.model.language_model(inputs_embeds=embeds, labels=torch.tensor([suffix])).loss
+        total, count = total + float(found) * len(suffix), count + len(suffix)
+    assert loss == pytest.approx(total / count, rel=1e-4)
+
+
+def test_the_split_point_is_drawn_evenly_from_one_to_the_middle():
+    torch.manual_seed(0)
+    points = [len(split_text(list(range(10)))[0]) for _ in range(1000)]
+    assert set(points) == {1, 2, 3, 4, 5}
+    assert all(150 < points.count(point) < 250 for point in range(1, 6))
+    assert split_text([7, 8]) == ([7], [8])
+
+
+def test_gradients_reach_what_is_trained_and_nothing_else(blip2, picture_folder):
+    features, samples = batch(blip2, picture_folder / "vqa.jsonl")
+    stage = QuestionAnswering(blip2)
+    stage.freeze_the_rest()
+    stage(features, samples)["answer"].backward()
+    touched = {name for name, parameter in stage.named_parameters() if parameter.grad is not None}
+    assert touched and all(name.startswith(stage.trainable) for name in touched)
+    assert "model.query_tokens" in touched and "model.language_projection.weight" in touched
+
+
+def test_stage_one_learns_which_caption_belongs_to_which_picture(blip2, picture_folder):
+    torch.manual_seed(0)
+    features, samples = batch(blip2, picture_folder / "caption.jsonl")
+    stage = Stage1(blip2)
+    stage.freeze_the_rest()
+    optimizer = torch.optim.AdamW([p for p in stage.parameters() if p.requires_grad], lr=3e-3)
+    first = None
+    for _ in range(150):
+        losses = stage(features, samples)
+        first = first or {name: float(loss) for name, loss in losses.items()}
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+    assert set(losses) == {"image_text_contrastive", "image_text_matching", "image_grounded_generation"}
+    assert all(float(losses[name]) < 0.7 * first[name] for name in losses)
+
+
+def test_captions_of_one_picture_are_no_negatives_of_it(blip2):
+    stage = Stage1(blip2)
+    same = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
+    similarity = torch.tensor([[9.0, 9.0, 0.0], [9.0, 9.0, 0.0], [0.0, 0.0, 9.0]])
+    near_least = -(0.5 * F.log_softmax(torch.tensor([9.0, 9.0, 0.0]), 0)[:2].sum())
+    assert float(stage._contrastive(similarity, same)) < float(near_least)
+    drawn = torch.cat([_draw(similarity.masked_fill(same, -torch.inf)) for _ in range(20)]).view(20, 3)
+    assert (drawn[:, :2] == 2).all() and (drawn[:, 2] < 2).all()
+
+
+def test_stage_one_without_a_text_branch_is_refused(blip2):
+    assert blip2.model.qformer.reads_text
+    blip2.model.qformer.reads_text = False
+    with pytest.raises(TrainingError, match="^stage1: expected a Q-Former with a text branch"):
+        Stage1(blip2)
+    assert Blip2QFormerConfig  # the layout that has none
+
+
+@pytest.mark.parametrize(
+    "line", ['{"image": "red.png"}', '{"image": "red.png", "caption": " "}', "[1]", '{"image": "a", "question": "b"}']
+)
+def test_a_line_that_is_no_record_is_named_with_its_number(tmp_path, line):
+    (tmp_path / "data.jsonl").write_text('{"image": "red.png", "caption": "red"}\n' + line + "\n")
+    with pytest.raises(DataError, match="data.jsonl, line 2: expected "):
+        read_samples([tmp_path / "data.jsonl"])
+
+
+def test_a_text_that_names_a_side_never_gets_a_mirrored_view(blip2, picture_folder):
+    image = picture_folder / "red.png"
+    pictures = Pictures(blip2, views=4)
+    sided, plain = Sample(image, "A cat on the left."), Sample(image, "A cat.")
+    assert {pictures._draw(sided, random.Random(n)).number for n in range(50)} == {0, 2}
+    assert {pictures._draw(plain, random.Random(n)).number for n in range(50)} == {0, 1, 2, 3}
