@@ -1,4 +1,4 @@
-"""Folders in the Hugging Face layout: every check on what is loaded, and saving.
+"""Folders in the Hugging Face layout: loading, every check on the weights, and saving.
 
 A model is named by a built-in name, a folder or a hub id. Frozen parts may live elsewhere: the config then says where
 each comes from, and its sha256.
@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from .builtin import BUILTIN_MODELS, builtin_folder
 from .builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, ensure_trunk
-from .config import CONFIG_CLASSES, HybridBlip2Config
+from .config import HybridBlip2Config
 from .errors import Blip2Error, CheckpointError
 from .image import ImageProcessor
 from .language import make_adapter, template_for
 from .model import Blip2, Blip2Model
+from .model_folder import brief, expect_weights, find_folder, read_config, read_tokenizer, shard_files
 from .quantize import int8_config, language_dtype, pick_device, pick_precision
 
 SHARD_SIZE = "9MB"  # a Space wants Git LFS for files of 10 MB and more
@@ -51,12 +50,13 @@ def load(
         FrozenPartError: a frozen part cannot be fetched.
         SettingsError: a precision or device that cannot be had here.
     """
-    folder = _find_folder(str(name))
-    config = _read_config(folder)
+    folder = find_folder(str(name), allow_pickle=allow_pickle)
+    config = read_config(folder)
     place = pick_device(device)
     chosen = pick_precision(precision, device=place, model_type=config.text_config.model_type)
-    _expect_weights(folder, allow_pickle=allow_pickle)
-    if isinstance(config, HybridBlip2Config):
+    hybrid = isinstance(config, HybridBlip2Config)
+    expect_weights(folder, allow_pickle=allow_pickle and not hybrid)
+    if hybrid:
         model, text_folder = _load_hybrid(folder, config, precision=chosen, device=place, progress=progress)
     else:
         model, text_folder = _load_whole(folder, config, precision=chosen, device=place), folder
@@ -73,9 +73,9 @@ def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, p
         name: what the person asked for.
         precision: the precision of the weights.
     """
-    tokenizer = _tokenizer(text_folder)
+    tokenizer = read_tokenizer(text_folder)
     qformer_folder = folder / "qformer_tokenizer"
-    qformer_tokenizer = _tokenizer(qformer_folder, truncation_side="left") if qformer_folder.is_dir() else None
+    qformer_tokenizer = read_tokenizer(qformer_folder, truncation_side="left") if qformer_folder.is_dir() else None
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise CheckpointError(
@@ -83,7 +83,13 @@ def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, p
             "They belong to different models: copy the folder again."
         )
     adapter = make_adapter(model.language_model, tokenizer, template_for(model.config, folder))
-    return Blip2(model, adapter, ImageProcessor.from_folder(folder), qformer_tokenizer, name, precision)
+    processor, size = ImageProcessor.from_folder(folder), model.config.vision_config.image_size
+    if processor.image_size != size:
+        raise CheckpointError(
+            f"{folder}: the image processor makes pictures of {processor.image_size} pixels, the image encoder reads "
+            f"{size}. They belong to different models: copy the folder again."
+        )
+    return Blip2(model, adapter, processor, qformer_tokenizer, name, precision)
 
 
 def save(blip2: Blip2, folder: str | Path, *, dtype: torch.dtype = torch.float32, with_frozen_parts: bool = False):
@@ -130,134 +136,56 @@ def _frozen_parts(config: PreTrainedConfig) -> dict[str, FrozenPart]:
     return {name: FrozenPart.from_dict(name, values) for name, values in named.items()}
 
 
-def _find_folder(name: str) -> Path:
-    if name in BUILTIN_MODELS:
-        return builtin_folder(name)
-    if Path(name).is_dir():
-        return Path(name)
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _from_hub(name)
-    raise CheckpointError(
-        f"{name}: expected a built-in model ({', '.join(BUILTIN_MODELS)}), a folder, or a hub id like "
-        "Salesforce/blip2-opt-2.7b; there is no such folder. See: python -m blip2_core models"
-    )
-
-
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, ignore_patterns=["*.bin", "*.pth", "*.h5", "*.msgpack"]))
-    except (GatedRepoError, RepositoryNotFoundError):
-        raise CheckpointError(f"{name}: the hub has no such model, or it is gated. Check the name or log in.") from None
-    except (LocalEntryNotFoundError, OSError):
-        raise CheckpointError(
-            f"{name}: not on disk, and the hub cannot be reached. Download it when online: hf download {name}"
-        ) from None
-
-
-def _read_config(folder: Path) -> PreTrainedConfig:
-    file = folder / "config.json"
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder}: expected a model folder, config.json is missing.") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file}: expected JSON, got {error}. Copy or download the folder again.") from None
-    model_type = values.get("model_type") if isinstance(values, dict) else None
-    if model_type not in CONFIG_CLASSES:
-        raise CheckpointError(
-            f"{file}: expected model_type {', '.join(CONFIG_CLASSES)}, got {model_type!r}. This is another architecture."
-        )
-    try:
-        return CONFIG_CLASSES[model_type].from_dict(values)
-    except Blip2Error:
-        raise
-    except Exception as error:  # the config classes check their fields and raise what they like
-        raise CheckpointError(f"{file}: this config does not fit together: {_first_line(error)}.") from None
-
-
-def _shards(folder: Path) -> list[Path]:
-    """The safetensors files of a folder; all that the index names, whether they are there or not."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            return [folder / file for file in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
-        except (ValueError, KeyError, AttributeError):
-            raise CheckpointError(f"{index}: expected an index of shards. Copy or download the folder again.") from None
-    return [folder / "model.safetensors"]
-
-
-def _expect_weights(folder: Path, *, allow_pickle: bool) -> None:
-    shards = _shards(folder)
-    missing = [shard.name for shard in shards if not shard.is_file()]
-    pickles = sorted(folder.glob("*.bin"))
-    if len(missing) == len(shards) and pickles:
-        if allow_pickle:
-            return
-        raise CheckpointError(
-            f"{folder}: expected safetensors, found only {pickles[0].name}, a pickle, which can run code when it is "
-            "read. If you trust its source, allow it: --allow-pickle"
-        )
-    if missing:
-        count = f"{len(missing)} file{'s' * (len(missing) > 1)} missing"
-        raise CheckpointError(f"{folder}: {count}: {', '.join(missing)}. Copy or download the folder again.")
-    for shard in shards:
-        _expect_readable(shard)
-
-
-def _expect_readable(shard: Path) -> None:
-    from safetensors import safe_open
-
-    try:
-        with safe_open(shard, "pt") as file:
-            file.keys()
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{shard}: expected a safetensors file, this one is cut off or damaged ({_first_line(error)}). "
-            "Copy or download it again."
-        ) from None
-
-
-def _tokenizer(folder: Path, **options: Any) -> Any:
-    try:
-        return AutoTokenizer.from_pretrained(folder, **options)
-    except Exception as error:  # depends on the tokenizer's kind
-        raise CheckpointError(
-            f"{folder}: the tokenizer cannot be read ({_first_line(error)}). Copy or download the folder again."
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")
-
-
 def _load_whole(folder: Path, config: PreTrainedConfig, *, precision: str, device: torch.device) -> Blip2Model:
     """A folder that has all its weights."""
+    skeleton = _skeleton(folder, config)
     dtype = language_dtype(precision, device=device, model_type=config.text_config.model_type)
     options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if precision == "int8":
-        with torch.device("meta"):
-            skeleton = Blip2Model(config)
         options["quantization_config"] = int8_config(
             skeleton.language_model, also_skip=("vision_model", "qformer", "language_projection")
         )
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        model, report = Blip2Model.from_pretrained(folder, config=config, output_loading_info=True, **options)
-    except RuntimeError as error:
-        raise CheckpointError(f"{folder}: config.json does not fit the weights: {_first_line(error)}.") from None
+        model, report = Blip2Model.from_pretrained(
+            folder, config=config, output_loading_info=True, ignore_mismatched_sizes=True, **options
+        )
+    except Exception as error:
+        raise _unreadable(folder, error) from None
     finally:
         logging.set_verbosity(level)
     _expect_all_keys(folder, report["missing_keys"], report["unexpected_keys"], report["mismatched_keys"])
     return model
 
 
+def _skeleton(folder: Path, config: PreTrainedConfig) -> Blip2Model:
+    """The model without weights: what its config describes can be built."""
+    try:
+        with torch.device("meta"):
+            return Blip2Model(config)
+    except Blip2Error:
+        raise
+    except Exception as error:  # the parts check what they are given, or stumble over it
+        file = folder / "config.json"
+        raise CheckpointError(f"{file}: this config does not fit together: {brief(error)}.") from None
+
+
+def _unreadable(folder: Path, error: Exception) -> CheckpointError:
+    if isinstance(error, torch.OutOfMemoryError):
+        return CheckpointError(f"{folder}: the GPU has too little memory. Use --precision int8 or --device cpu.")
+    if not any(shard.is_file() for shard in shard_files(folder)):
+        return CheckpointError(
+            f"{folder}: expected a pickle of tensors alone; this one is damaged or holds other things, which are never "
+            "run. Use safetensors."
+        )
+    return CheckpointError(f"{folder}: the weights cannot be read ({brief(error)}). Copy or download the folder again.")
+
+
 def _expect_all_keys(folder: Path, missing: Any, unexpected: Any, mismatched: Any) -> None:
+    mismatched = [f"{key}: the file has {tuple(has)}, the model needs {tuple(needs)}" for key, has, needs in mismatched]
     problems = [
-        f"{len(keys)} {kind} ({', '.join(str(key) for key in sorted(keys, key=str)[:3])})"
+        f"{len(keys)} {kind} ({'; '.join(sorted(keys)[:3])})"
         for kind, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", mismatched))
         if keys
     ]
@@ -307,7 +235,7 @@ def load_language_model(
 
 def _read_state(folder: Path) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
-    for shard in _shards(folder):
+    for shard in shard_files(folder):
         state |= load_file(shard)
     return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
 
@@ -317,6 +245,7 @@ def _load_strictly(model: Blip2Model, state: dict[str, Tensor], *, folder: Path,
     own = model.state_dict()
     wanted = {key for key in own if not (outside and key.startswith(f"{outside}."))}
     tied = {f"language_model.{key}" for key in (model.language_model._tied_weights_keys or ())}
-    mismatched = [key for key in wanted & set(state) if own[key].shape != state[key].shape]
+    both = wanted & set(state)
+    mismatched = [(key, state[key].shape, own[key].shape) for key in both if own[key].shape != state[key].shape]
     _expect_all_keys(folder, wanted - set(state) - tied, set(state) - wanted, mismatched)
     model.load_state_dict(state, strict=False)

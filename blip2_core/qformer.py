@@ -180,7 +180,7 @@ class QFormer(nn.Module):
         config: `Blip2QFormerConfig` (no text) or `InstructBlipQFormerConfig` (text).
 
     Raises:
-        ConfigError: the width is no multiple of the number of heads.
+        ConfigError: the width is no multiple of the number of heads, or another activation than GELU.
     """
 
     def __init__(self, config: PreTrainedConfig):
@@ -189,6 +189,10 @@ class QFormer(nn.Module):
             raise ConfigError(
                 f"qformer_config: num_attention_heads={config.num_attention_heads} does not divide "
                 f"hidden_size={config.hidden_size}. Choose a divisor."
+            )
+        if config.hidden_act != "gelu":
+            raise ConfigError(
+                f"qformer_config: expected hidden_act='gelu', got {config.hidden_act!r}. This is another architecture."
             )
         self.config = config
         self.reads_text = reads_text(config)

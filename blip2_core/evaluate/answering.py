@@ -1,42 +1,51 @@
 """Runs a loaded model over the questions, in batches, seeing each picture once.
 
-All that the evaluation asks of a model is here: `see`, `ask_batch`, `caption_batch` and,
-for the yardstick in words, the language adapter with an empty visual prompt.
+Pictures go through the image encoder in groups; then all questions about a group are asked, questions of like length
+next to each other, so that a batch holds little padding and no more than one group of seen pictures is kept in memory.
 """
 
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ..answer import AnswerSettings, generate_text
+import torch
+
+from ..answer import generate_text
+from ..answer_settings import AnswerSettings
+from ..image import open_image
+from ..model import SeenImage
 from .records import CaptionedImage, Question
 
 if TYPE_CHECKING:
-    from ..model import Blip2, SeenImage
+    from ..model import Blip2
 
 IN_WORDS = "This is a picture of {name}. {instruction}"
 SECONDS_BETWEEN_NOTES = 15
+
+Item = TypeVar("Item")
 
 
 def answer_questions(
     blip2: "Blip2", questions: Sequence[Question], settings: AnswerSettings, *, batch_size: int
 ) -> list[str]:
-    """Ask every question about its picture; the answers come in the order of the questions.
-
-    Questions about one picture are asked next to each other, so that the image encoder runs
-    once for each picture and no more than a batch of seen pictures is kept in memory.
-    """
-    order = sorted(range(len(questions)), key=lambda index: str(questions[index].image))
+    """Ask every question about its picture; the answers come in the order of the questions."""
+    by_picture: dict[Path, list[int]] = {}
+    for index, question in enumerate(questions):
+        by_picture.setdefault(question.image, []).append(index)
     answers = [""] * len(questions)
-    seen: dict[Path, SeenImage] = {}
-    for batch in _batches(order, batch_size, "questions"):
-        images = [questions[index].image for index in batch]
-        seen = {image: seen[image] if image in seen else blip2.see(image) for image in dict.fromkeys(images)}
-        texts = [questions[index].question for index in batch]
-        for index, answer in zip(batch, blip2.ask_batch([seen[i] for i in images], texts, settings), strict=True):
-            answers[index] = answer.strip()
+    notes = _Notes("questions", len(questions))
+    for pictures in _batches(list(by_picture), batch_size):
+        seen = see_pictures(blip2, pictures)
+        asked = [index for picture in pictures for index in by_picture[picture]]
+        asked.sort(key=lambda index: len(questions[index].question))
+        for batch in _batches(asked, batch_size):
+            images = [seen[questions[index].image] for index in batch]
+            texts = [questions[index].question for index in batch]
+            for index, answer in zip(batch, blip2.ask_batch(images, texts, settings), strict=True):
+                answers[index] = answer
+            notes.count(len(batch))
     return answers
 
 
@@ -45,9 +54,12 @@ def caption_images(
 ) -> list[str]:
     """Write one caption a picture with the model's own caption prompt."""
     captions: list[str] = []
-    for batch in _batches(range(len(images)), batch_size, "captions"):
-        captions += blip2.caption_batch([images[index].image for index in batch], settings)
-    return [caption.strip() for caption in captions]
+    notes = _Notes("captions", len(images))
+    for pictures in _batches([image.image for image in images], batch_size):
+        seen = see_pictures(blip2, pictures)
+        captions += blip2.caption_batch([seen[picture] for picture in pictures], settings)
+        notes.count(len(pictures))
+    return captions
 
 
 def answer_in_words(
@@ -55,17 +67,19 @@ def answer_in_words(
 ) -> list[str]:
     """Ask the language model alone, told the name of the thing in words instead of shown it.
 
-    The visual prompt is empty, (B, 0, Dl), so the very same adapter, template and settings
-    are used as with a picture.
+    The visual prompt is empty, (B, 0, Dl), so the very same adapter, template and settings are used as with a picture.
     """
     embeddings = blip2.adapter.language_model.get_input_embeddings().weight  # (V, Dl)
-    answers: list[str] = []
-    for batch in _batches(range(len(questions)), batch_size, "answers in words"):
-        prompts = [blip2.prompt(in_words(questions[index])) for index in batch]
-        no_picture = embeddings.new_zeros(len(prompts), 0, embeddings.shape[1])  # (B, 0, Dl)
-        inputs = blip2.adapter.prompt_inputs(no_picture, prompts)
-        answers += generate_text(blip2.adapter, inputs, settings)
-    return [answer.strip() for answer in answers]
+    texts = [in_words(question) for question in questions]
+    answers = [""] * len(texts)
+    notes = _Notes("answers in words", len(texts))
+    for batch in _batches(sorted(range(len(texts)), key=lambda index: len(texts[index])), batch_size):
+        no_picture = embeddings.new_zeros(len(batch), 0, embeddings.shape[1])  # (B, 0, Dl)
+        inputs = blip2.adapter.prompt_inputs(no_picture, [blip2.prompt(texts[index]) for index in batch])
+        for index, answer in zip(batch, generate_text(blip2.adapter, inputs, settings), strict=True):
+            answers[index] = answer
+        notes.count(len(batch))
+    return answers
 
 
 def in_words(question: Question) -> str:
@@ -73,13 +87,30 @@ def in_words(question: Question) -> str:
     return IN_WORDS.format(name=question.answers[0], instruction=question.question)
 
 
-def _batches(order: Sequence[int], batch_size: int, what: str) -> Iterator[list[int]]:
-    """Cut `order` into batches and say on stderr now and then how far the work is."""
-    start = last_note = time.monotonic()
-    for first in range(0, len(order), batch_size):
-        yield list(order[first : first + batch_size])
+@torch.no_grad()
+def see_pictures(blip2: "Blip2", pictures: Sequence[Path]) -> dict[Path, SeenImage]:
+    """Run the image encoder once for several pictures."""
+    pixel_values = blip2.image_processor([open_image(picture) for picture in pictures])  # (B, 3, H, W)
+    image_embeds = blip2.model.encode_image(pixel_values)  # (B, N, Dv)
+    return {picture: SeenImage(one) for picture, one in zip(pictures, image_embeds.split(1), strict=True)}
+
+
+def _batches(items: Sequence[Item], batch_size: int) -> Iterator[Sequence[Item]]:
+    for first in range(0, len(items), batch_size):
+        yield items[first : first + batch_size]
+
+
+class _Notes:
+    """Says on stderr now and then how far the work is."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total, self._done = what, total, 0
+        self._start = self._last = time.monotonic()
+
+    def count(self, more: int) -> None:
+        """Take note that `more` are done."""
+        self._done += more
         now = time.monotonic()
-        if now - last_note > SECONDS_BETWEEN_NOTES:
-            last_note = now
-            done = min(first + batch_size, len(order))
-            sys.stderr.write(f"{what}: {done} of {len(order)} after {now - start:.0f} s\n")
+        if now - self._last > SECONDS_BETWEEN_NOTES:
+            self._last = now
+            sys.stderr.write(f"{self._what}: {self._done} of {self._total} after {now - self._start:.0f} s\n")

@@ -30,10 +30,9 @@ def make_blip2(family: str) -> Blip2:
     )  # fmt: skip
     torch.manual_seed(0)
     model = Blip2Model(config, adapter.language_model)
-    for (
-        parameter
-    ) in model.vision_model.parameters():  # the library's own start is so small that all pictures look alike
-        torch.nn.init.normal_(parameter, std=0.2)
+    for parameter in [*model.vision_model.parameters(), *model.qformer.parameters(), model.query_tokens]:
+        if parameter.dim() > 1:  # as started for large widths, everything looks alike to a tiny model
+            torch.nn.init.normal_(parameter, std=0.25)
     processor = ImageProcessor(28, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     return Blip2(model, adapter, processor, tokenizer, family, "fp32")
 

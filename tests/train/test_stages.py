@@ -38,7 +38,7 @@ def test_the_padded_batch_has_the_loss_of_its_rows_through_the_whole_model(famil
         embeds = torch.cat([visual, blip2.model.get_input_embeddings()(torch.tensor([whole]))], dim=1)
         labels = torch.tensor([[-100] * (visual.shape[1] + len(ids)) + whole[len(ids) :]])
         targets = len(whole) - len(ids)
-        total += float(blip2.model.language_model(inputs_embeds=embeds, labels=labels).loss) * targets
+        total += float(blip2.model.language_model(inputs_embeds=embeds, labels=labels).loss.detach()) * targets
         count += targets
         assert torch.equal(row, blip2.model.vision_model.frozen_features(blip2.image_processor([_open(sample)]))[0])
     assert float(stage(features, samples)["answer"]) == pytest.approx(total / count, rel=1e-4)
@@ -106,11 +106,12 @@ def test_gradients_reach_what_is_trained_and_nothing_else(blip2, picture_folder)
 def test_stage_one_learns_which_caption_belongs_to_which_picture(blip2, picture_folder):
     torch.manual_seed(0)
     features, samples = batch(blip2, picture_folder / "caption.jsonl")
+    features = torch.randn(features.shape)  # pictures that a random ViT tells apart
     stage = Stage1(blip2)
     stage.freeze_the_rest()
     optimizer = torch.optim.AdamW([p for p in stage.parameters() if p.requires_grad], lr=3e-3)
     first = None
-    for _ in range(150):
+    for _ in range(300):
         losses = stage(features, samples)
         first = first or {name: float(loss) for name, loss in losses.items()}
         optimizer.zero_grad()
