@@ -138,7 +138,8 @@ def _frozen_parts(config: PreTrainedConfig) -> dict[str, FrozenPart]:
 
 def _load_whole(folder: Path, config: PreTrainedConfig, *, precision: str, device: torch.device) -> Blip2Model:
     """A folder that has all its weights."""
-    skeleton = _skeleton(folder, config)
+    with torch.device("meta"):
+        skeleton = _build(folder, config)
     dtype = language_dtype(precision, device=device, model_type=config.text_config.model_type)
     options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if precision == "int8":
@@ -159,11 +160,10 @@ def _load_whole(folder: Path, config: PreTrainedConfig, *, precision: str, devic
     return model
 
 
-def _skeleton(folder: Path, config: PreTrainedConfig) -> Blip2Model:
-    """The model without weights: what its config describes can be built."""
+def _build(folder: Path, config: PreTrainedConfig, language_model: PreTrainedModel | None = None) -> Blip2Model:
+    """The model that a config describes, without its weights."""
     try:
-        with torch.device("meta"):
-            return Blip2Model(config)
+        return Blip2Model(config, language_model)
     except Blip2Error:
         raise
     except Exception as error:  # the parts check what they are given, or stumble over it
@@ -202,7 +202,7 @@ def _load_hybrid(
     if LANGUAGE_PART in parts:
         text_folder = ensure_language_model(parts[LANGUAGE_PART], progress=progress)
         language_model = load_language_model(text_folder, config, precision=precision, device=device)
-    model = Blip2Model(config, language_model)
+    model = _build(folder, config, language_model)
     state = _read_state(folder)
     if TRUNK_PART in parts:
         trunk = torch.load(ensure_trunk(parts[TRUNK_PART]), weights_only=True, map_location="cpu")

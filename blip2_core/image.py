@@ -164,17 +164,17 @@ def _from_path(path: Path, name: str) -> Image.Image:
         raise ImageError(f"{name}: expected a file, got a web address. Download the picture first.")
     if "\0" in name:
         raise ImageError(f"{name!r}: expected the path of a picture file, got a name with a zero byte.")
-    if path.is_dir():
-        raise ImageError(f"{name}: expected a picture file, got a folder. Name one file in it.")
-    if path.exists() and not path.is_file():
-        raise ImageError(f"{name}: expected a picture file, got a device or a pipe. Save the picture first.")
     try:
+        if path.is_dir():
+            raise ImageError(f"{name}: expected a picture file, got a folder. Name one file in it.")
+        if path.exists() and not path.is_file():
+            raise ImageError(f"{name}: expected a picture file, got a device or a pipe. Save the picture first.")
         with path.open("rb") as stream:
             return _from_stream(stream, name)
     except FileNotFoundError:
         raise ImageError(f"{name}: there is no such file. Check the path.") from None
     except OSError as error:
-        raise ImageError(f"{name}: the file cannot be read: {error.strerror}.") from None
+        raise ImageError(f"{name[:200]}: the file cannot be read: {error.strerror}.") from None
 
 
 def _from_stream(stream: BinaryIO, name: str) -> Image.Image:

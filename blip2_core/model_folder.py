@@ -4,6 +4,7 @@ A folder is in the Hugging Face layout: config.json, safetensors in one file or 
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,12 @@ def find_folder(name: str, *, allow_pickle: bool) -> Path:
     """
     if name in BUILTIN_MODELS:
         return builtin_folder(name)
-    if name and Path(name).is_dir():
+    if name and os.path.isdir(name):  # unlike Path.is_dir, no error where the disk refuses the name
         return Path(name)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _from_hub(name, allow_pickle=allow_pickle)
     raise CheckpointError(
-        f"{name}: expected a built-in model ({', '.join(BUILTIN_MODELS)}), a folder, or a hub id like "
+        f"{name[:200]}: expected a built-in model ({', '.join(BUILTIN_MODELS)}), a folder, or a hub id like "
         "Salesforce/blip2-opt-2.7b; there is no such folder. See: python -m blip2_core models"
     )
 

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import InstructBlipQFormerConfig, PreTrainedConfig
 
-from .errors import ConfigError
+from .errors import ConfigError, ShapeError
 from .shapes import expect_shape
 
 
@@ -169,6 +169,11 @@ class TextEmbeddings(nn.Module):
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(self, input_ids: Tensor) -> Tensor:
+        most = self.position_embeddings.num_embeddings
+        if input_ids.shape[1] > most:
+            raise ShapeError(
+                f"input_ids: expected at most {most} tokens, got {input_ids.shape[1]}. Ask a shorter question."
+            )
         positions = self.position_embeddings.weight[: input_ids.shape[1]]
         return self.word_embeddings(input_ids) + positions  # (B, T, Dq)
 
@@ -242,7 +247,7 @@ class QFormer(nn.Module):
             (B, Q + T, Dq) floats: queries first. Its first Q positions are the query_output.
 
         Raises:
-            ShapeError: query_tokens or image_embeds of the wrong shape.
+            ShapeError: query_tokens or image_embeds of the wrong shape, or a text longer than its positions.
             ConfigError: text for a Q-Former without text branch.
         """
         num_queries = 0

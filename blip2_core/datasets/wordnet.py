@@ -37,6 +37,8 @@ class WordNet:
             raise DataError(f"--wordnet: {folder} is not a folder.")
         self._lines = _lines_by_key(folder / "data.noun")
         self._senses = _lines_by_key(folder / "index.noun")
+        self._above: dict[tuple[str, int], frozenset[str]] = {}
+        self._kin: dict[tuple[str, str], bool] = {}
 
     def synset(self, offset: str) -> Synset:
         """The meaning with this id ("01592084"); raises `DataError` if there is none."""
@@ -55,6 +57,29 @@ class WordNet:
                 fields = line.split()
                 return fields[-int(fields[2]) :]
         return []
+
+    def is_noun(self, words: str) -> bool:
+        """Whether a word or phrase in the singular is a noun."""
+        return words.replace(" ", "_") in self._senses
+
+    def is_kin(self, word: str, name: str) -> bool:
+        """Whether a word means `name`, a kind of it, or what it is a kind of.
+
+        The name counts in its most frequent meaning, the word in its two most frequent ones.
+        """
+        if (word, name) not in self._kin:
+            above_name, above_word = self._with_broader(name, 1), self._with_broader(word, 2)
+            meanings, meaning = self.senses(word)[:2], self.senses(name)[:1]
+            self._kin[word, name] = not (above_name.isdisjoint(meanings) and above_word.isdisjoint(meaning))
+        return self._kin[word, name]
+
+    def _with_broader(self, word: str, meanings: int) -> frozenset[str]:
+        """The ids of the first meanings of a word and of everything above them, the emptiest left out."""
+        if (word, meanings) not in self._above:
+            ids = self.senses(word)[:meanings]
+            above = {synset.offset for offset in ids for synset in self.broader(offset)}
+            self._above[word, meanings] = frozenset({*ids, *above})
+        return self._above[word, meanings]
 
     def broader(self, offset: str) -> list[Synset]:
         """Every meaning above this one, nearest first."""

@@ -24,8 +24,8 @@ class CaptionScores:
 def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:
     """Compare one caption a picture with that picture's references, as the COCO evaluation does.
 
-    Words are cut by `caption_words`. CIDEr weighs words by how rare they are among the
-    pictures given, so it needs more than one picture: with one it is 0.
+    Words are cut by `caption_words`. CIDEr weighs words by how rare they are among the pictures given, so it needs
+    more than one picture: with one it is 0.
 
     Args:
         captions: one text a picture.
@@ -50,7 +50,7 @@ def import_scorers() -> tuple[type, type]:
         from pycocoevalcap.cider.cider import Cider
     except ImportError as error:
         raise MissingExtraError(
-            "Caption scores need pycocoevalcap. Install it with: pip install pycocoevalcap==1.2"
+            "Caption scores need pycocoevalcap. Install it with: pip install --no-deps pycocoevalcap==1.2"
         ) from error
     return Bleu, Cider
 
@@ -60,10 +60,13 @@ def share(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def bootstrap_interval(values: Sequence[float], pictures: Sequence[str], seed: int) -> tuple[float, float]:
+def bootstrap_interval(
+    values: Sequence[float], pictures: Sequence[str], seed: int
+) -> tuple[float, float] | tuple[None, None]:
     """95% interval of the mean of `values`, by drawing whole pictures with replacement.
 
-    Questions about one picture are not independent of each other, pictures are.
+    Questions about one picture are not independent of each other, pictures are. One picture tells nothing about
+    others: then both bounds are None.
 
     Args:
         values: one number a question, e.g. 1.0 for a right answer.
@@ -75,6 +78,8 @@ def bootstrap_interval(values: Sequence[float], pictures: Sequence[str], seed: i
     counts = np.bincount(index)
     generator = np.random.default_rng(seed)
     number = len(sums)
+    if number < 2:
+        return None, None
     draws = generator.multinomial(number, np.full(number, 1 / number), size=RESAMPLES)  # (RESAMPLES, pictures)
     means = (draws @ sums) / (draws @ counts)
     low, high = np.percentile(means, [2.5, 97.5])
@@ -82,6 +87,6 @@ def bootstrap_interval(values: Sequence[float], pictures: Sequence[str], seed: i
 
 
 def most_frequent(answers: Sequence[Sequence[str]]) -> str:
-    """The one text that stands in most of the given lists; of equals, the first in the alphabet."""
+    """The text that stands in most of the given lists; of equals the first in the alphabet, of none ""."""
     counts = Counter(text for texts in answers for text in set(texts))
-    return min(counts, key=lambda text: (-counts[text], text))
+    return min(counts, key=lambda text: (-counts[text], text), default="")

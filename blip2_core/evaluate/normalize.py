@@ -2,12 +2,11 @@
 
 Three views of a text, from strict to tolerant:
 
-* `normalize_answer` for short answers, compared as wholes: "The Red." -> "red";
+* `normalize_answer` for short answers, compared as wholes: "The Grey." -> "gray";
 * `answer_parts` for answers that list several things: "a book, table" -> {"book", "table"};
 * `mentions` for free text: does "Two black dogs run." speak of a "dog"?
 
-Captions are cut into words by `caption_words`, a stand-in for the Java tokenizer of the
-COCO evaluation: lower case, letters and digits only.
+Captions are cut into words by `caption_words`, a stand-in for the Java tokenizer of the COCO evaluation.
 """
 
 import re
@@ -21,6 +20,7 @@ NUMBER_WORDS = {
         "fifteen sixteen seventeen eighteen nineteen twenty".split()
     )
 } | {"none": "0"}
+SPELLINGS = {"grey": "gray"}
 YES_OR_NO = frozenset({"yes", "no"})
 IRREGULAR_PLURALS = {
     "man": "men",
@@ -32,6 +32,7 @@ IRREGULAR_PLURALS = {
     "foot": "feet",
     "tooth": "teeth",
     "ox": "oxen",
+    "cactus": "cacti",
 }
 NEVER_A_PLURAL = frozenset({"does", "has", "was", "his", "this", "its", "yes", "goes", "less"})
 
@@ -39,11 +40,10 @@ NEVER_A_PLURAL = frozenset({"does", "has", "was", "his", "this", "its", "yes", "
 def normalize_answer(text: str, kind: str = "") -> str:
     """Bring a short answer into the form in which two answers are compared.
 
-    In this order: lower case; apostrophes dropped; every other character that is no letter
-    or digit becomes a space (so a hyphen, an underscore or a full stop does too); the
-    articles a, an, the dropped; number words up to twenty, and "none", written as digits.
-    For the kind "yes_no" an answer that begins with yes or no is that word alone, so that
-    "Yes, there is a dog." is "yes".
+    In this order: lower case; apostrophes dropped; every other character that is no letter or digit becomes a space
+    (so a hyphen, an underscore or a full stop does too); the articles a, an, the dropped, unless nothing else is there;
+    number words up to twenty, and "none", written as digits; "grey" written as "gray". For the kind "yes_no" an answer
+    that begins with yes or no is that word alone, so that "Yes, there is a dog." is "yes".
 
     Args:
         text: an answer, as the model gave it or as the file has it.
@@ -52,7 +52,9 @@ def normalize_answer(text: str, kind: str = "") -> str:
     Returns:
         Words separated by single spaces; "" if nothing is left.
     """
-    words = [NUMBER_WORDS.get(word, word) for word in _words(text) if word not in ARTICLES]
+    words = plain_words(text)
+    words = [word for word in words if word not in ARTICLES] or words
+    words = [NUMBER_WORDS.get(word, SPELLINGS.get(word, word)) for word in words]
     if kind == "yes_no" and words and words[0] in YES_OR_NO:
         return words[0]
     return " ".join(words)
@@ -72,7 +74,7 @@ def mentions(text: str, term: str) -> bool:
 
     A mention is all that is checked: "This is not a dog." mentions a dog.
     """
-    words, wanted = _words(text), _words(term)
+    words, wanted = plain_words(text), plain_words(term)
     if not wanted:
         return False
     starts = range(len(words) - len(wanted) + 1)
@@ -92,12 +94,14 @@ def same_word(first: str, second: str) -> bool:
 def caption_words(text: str) -> str:
     """Cut a caption into lower-case words without punctuation, joined by single spaces.
 
-    An apostrophe parts two words ("dog's" -> "dog s"), because Flickr8k writes "dog 's".
+    As in the COCO evaluation an apostrophe parts two words ("dog's" -> "dog s"; it writes the second one "'s") and a
+    hyphen does not ("t-shirt").
     """
-    return " ".join(re.findall(r"[^\W_]+", text.lower()))
+    return " ".join(re.findall(r"[^\W_]+(?:-[^\W_]+)*", text.lower()))
 
 
-def _words(text: str) -> list[str]:
+def plain_words(text: str) -> list[str]:
+    """The lower-case words of a text: letters and digits, apostrophes dropped ("dog's" -> "dogs")."""
     without_apostrophes = re.sub(r"['’]", "", text.lower())
     return re.findall(r"[^\W_]+", without_apostrophes)
 
@@ -106,13 +110,15 @@ def _plurals(word: str) -> frozenset[str]:
     """Every spelling that a plural of `word` may have; too many rather than too few."""
     if len(word) < 2:
         return frozenset()
-    forms = {word + "s", word + "es", IRREGULAR_PLURALS.get(word, word + "s")}
+    forms = {word + "s", IRREGULAR_PLURALS.get(word, word + "s")}
+    if len(word) > 2 and word.endswith(("s", "x", "z", "ch", "sh", "o")):  # > 2: "toes" is no plural of "to"
+        forms.add(word + "es")
     if word.endswith("y"):
         forms.add(word[:-1] + "ies")
     if word.endswith("f"):
         forms.add(word[:-1] + "ves")
     if word.endswith("fe"):
         forms.add(word[:-2] + "ves")
-    if word.endswith(("man", "woman")):
+    if word.endswith("man"):
         forms.add(word[:-3] + "men")
     return frozenset(forms) - NEVER_A_PLURAL

@@ -7,19 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import DataError, ImageError
+from ..errors import DataError, ImageError, QuestionError
 
 TASKS = ("caption", "vqa", "name", "instruct")
 MAKE_THEM = "Make the files with: python -m blip2_core data --help"
 NAMED_PICTURES = 3  # so many of the pictures that do not open are named in the message
-
+UNNAMED = "unnamed"  # the source of a record that does not say it, and the kind of such a question
 
 Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question about one picture, and the answers that count as right."""
+    """One question about one picture, and the answers that count as right.
+
+    Attributes:
+        image: the picture file.
+        question: what is asked, as the model will read it.
+        answers: every answer that counts; in the tasks name and instruct the first is the name of the thing.
+        kind: kind of question, e.g. "colour"; results are given by kind.
+        source: where the record comes from, e.g. "daquar"; results are given by source.
+    """
 
     image: Path
     question: str
@@ -55,28 +63,32 @@ def read_questions(file: Path) -> list[Question]:
     """Read the questions of a vqa, name or instruct file.
 
     Raises:
-        DataError: the file is empty, or a line is no JSON object or lacks a key.
+        DataError: the file is empty, a line is no JSON object or lacks a key, or a question cannot be asked.
     """
     return [
         Question(
             image=_picture(file, record, line),
-            question=_text(file, record, line, "question"),
+            question=_question(file, record, line),
             answers=_texts(file, record, line, "answers"),
-            kind=_text(file, record, line, "kind"),
-            source=_text(file, record, line, "source"),
+            kind=_label(file, record, line, "kind"),
+            source=_label(file, record, line, "source"),
         )
         for line, record in _read_lines(file)
     ]
 
 
 def read_captions(file: Path) -> list[CaptionedImage]:
-    """Read a caption file, one caption a line, and gather the captions of each picture."""
+    """Read a caption file, one caption a line, and gather the captions of each picture.
+
+    Raises:
+        DataError: the file is empty, or a line is no JSON object or lacks a key.
+    """
     captions: dict[Path, list[str]] = {}
     sources: dict[Path, str] = {}
     for line, record in _read_lines(file):
         image = _picture(file, record, line)
         captions.setdefault(image, []).append(_text(file, record, line, "caption"))
-        sources.setdefault(image, str(record.get("source", "flickr8k")))
+        sources.setdefault(image, _label(file, record, line, "source"))
     return [CaptionedImage(image, tuple(texts), sources[image]) for image, texts in captions.items()]
 
 
@@ -117,7 +129,7 @@ def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
-            raise DataError(f"{file.name}, line {number}: not valid JSON ({error.msg}).") from error
+            raise DataError(f"{file.name}, line {number}: not valid JSON ({error.msg}).") from None
         if not isinstance(record, dict):
             raise DataError(f"{file.name}, line {number}: expected a JSON object, got {type(record).__name__}.")
         number_of_records += 1
@@ -128,9 +140,11 @@ def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _read_text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{file.name}: the file is not UTF-8 text (byte {error.start}).") from error
+        raise DataError(f"{file.name}: the file is not UTF-8 text (byte {error.start}).") from None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}).") from None
 
 
 def _text(file: Path, record: dict[str, Any], line: int, key: str) -> str:
@@ -138,6 +152,20 @@ def _text(file: Path, record: dict[str, Any], line: int, key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{file.name}, line {line}: {key}: expected a text that is not empty, got {value!r}.")
     return value
+
+
+def _question(file: Path, record: dict[str, Any], line: int) -> str:
+    """The question, refused here and not after an hour of work if it is too long or has nothing to read in it."""
+    from ..language.prompts import check_question
+
+    try:
+        return check_question(_text(file, record, line, "question"))
+    except QuestionError as error:
+        raise DataError(f"{file.name}, line {line}: {error}") from None
+
+
+def _label(file: Path, record: dict[str, Any], line: int, key: str) -> str:
+    return _text(file, record, line, key) if key in record else UNNAMED
 
 
 def _texts(file: Path, record: dict[str, Any], line: int, key: str) -> tuple[str, ...]:

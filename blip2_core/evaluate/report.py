@@ -1,28 +1,38 @@
 """The report: what was measured, with what, when; as JSON, as a table and as Markdown.
 
-One file holds one report a task. A later run of a task replaces that task's report and leaves
-the others, so that the README's table can come from a file that the command wrote.
+One file holds one report for each task and split. A later run replaces its own report and leaves the others, so that
+the README's table can come from a file that the command wrote. All reports of a file are about the same weights.
 """
 
 import json
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 from .records import TASKS
 from .scoring import ALL, Number
 
+if TYPE_CHECKING:
+    from .tasks import Answered
+
 SAMPLES = 12
-HEADINGS = ("task", "pictures of", "measure", "result", "95% interval", "blind", "n")
+HEADINGS = ("task, split", "pictures of", "measure", "result", "95% interval", "blind", "n")
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Which weights answered: the name typed, the precision and device they ran in, and their sha256."""
+    """Which weights answered.
+
+    Attributes:
+        name: what the person asked for.
+        precision: e.g. "bf16".
+        device: e.g. "cpu".
+        weights: sha256 over the weights between image encoder and language model, 64 hexadecimal digits.
+    """
 
     name: str
     precision: str
@@ -32,7 +42,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """One task's report, with everything that is needed to run it again."""
+    """One task's report, with everything that is needed to run it again; `n` records, `seconds` to answer and score."""
 
     task: str
     split: str
@@ -47,40 +57,92 @@ class TaskReport:
     versions: dict[str, str]
     date: str
     seconds: float
-    samples: tuple[Any, ...]
+    samples: "tuple[Answered, ...]"
 
 
-def pick_samples(answered: Sequence[Any], seed: int) -> tuple[Any, ...]:
+def pick_samples(answered: "Sequence[Answered]", seed: int) -> "tuple[Answered, ...]":
     """A dozen answers drawn at random, right and wrong as they come."""
     return tuple(random.Random(seed).sample(list(answered), min(SAMPLES, len(answered))))
 
 
+def expect_writable(file: Path, name: str) -> None:
+    """Find out before the work, not after it, whether the result can be written.
+
+    Raises:
+        DataError: `file`, which the argument `name` named, is a folder or lies where nothing can be written.
+    """
+    if file.is_dir():
+        raise DataError(f"{name}: expected a file, {file} is a folder.")
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise DataError(f"{name}: {file} cannot be written, {folder} is read-only or no folder. Name another place.")
+
+
+def expect_same_weights(file: Path, model: ModelFacts) -> None:
+    """Refuse to mix numbers of two models in one table.
+
+    Raises:
+        DataError: the file holds reports of other weights, or is not a file of reports.
+    """
+    for report in read_reports(file).values():
+        known = report.get("model", {}) if isinstance(report, dict) else {}
+        if known.get("weights") != model.weights:
+            raise DataError(
+                f"--out: {file} holds numbers of other weights: {known.get('name')} "
+                f"({str(known.get('weights'))[:12]}), this is {model.name} ({model.weights[:12]}). "
+                "Name another file, or delete this one."
+            )
+
+
 def write_report(file: Path, report: TaskReport) -> None:
-    """Put the report into the file in place of an older one of the same task; keep the others."""
-    reports = _read_json(file) if file.exists() else {}
-    reports[report.task] = asdict(report)
-    ordered = {task: reports[task] for task in TASKS if task in reports}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(file.name + ".part")
-    unfinished.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(unfinished, file)  # at once, so that a reader never finds half a file
+    """Put the report into the file in place of an older one of its task and split; keep the others."""
+    reports = read_reports(file) | {f"{report.task}-{report.split}": asdict(report)}
+    ordered = dict(sorted(reports.items(), key=lambda item: (TASKS.index(item[1]["task"]), item[0])))
+    write_at_once(file, [json.dumps(ordered, indent=2, ensure_ascii=False)])
+
+
+def write_answers(file: Path, answered: "Iterable[Answered]") -> None:
+    """Write every answer beside what was expected, one JSON object a line."""
+    write_at_once(file, [json.dumps(asdict(one), ensure_ascii=False) for one in answered])
+
+
+def write_at_once(file: Path, lines: Sequence[str]) -> None:
+    """Write the lines so that a reader never finds half a file.
+
+    Raises:
+        DataError: the disk is full, or nothing may be written there.
+    """
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        os.replace(unfinished, file)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise DataError(f"{file}: cannot be written ({error.strerror}). Name another place.") from None
 
 
 def read_table(file: Path) -> str:
-    """The Markdown table of a file that `write_report` wrote, with a line on how it was made.
+    """The Markdown table of a file that `write_report` wrote, with a line on how each part was made.
 
     Raises:
         DataError: there is no such file, or it is not such a file.
     """
     if not file.is_file():
         raise DataError(f"--table: {file} is not a file. Write one with: python -m blip2_core evaluate --out {file}")
-    reports = _read_json(file)
+    reports = read_reports(file)
     try:
-        rows = [row for task, report in reports.items() for row in table_rows(task, _numbers(report))]
-        made = list(dict.fromkeys(_how_made(task, report) for task, report in reports.items()))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{file.name}: not a report of blip2_core evaluate ({error!r}).") from error
+        rows = [row for report in reports.values() for row in report_rows(report)]
+        made = [_how_made(report) for report in reports.values()]
+    except (KeyError, TypeError, AttributeError):
+        raise DataError(f"{file}: expected a file that blip2_core evaluate wrote, got other JSON.") from None
     return markdown_table(rows) + "\n" + "\n".join(made) + "\n"
+
+
+def report_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of one report as it stands in the file."""
+    numbers = [Number(**number) for number in report["numbers"]]
+    return table_rows(f"{report['task']}, {report['split']}", numbers)
 
 
 def table_rows(task: str, numbers: Sequence[Number]) -> list[tuple[str, ...]]:
@@ -122,25 +184,32 @@ def _show(value: float | None, number: Number) -> str:
     return f"{100 * value:.1f}" if number.measure.startswith("BLEU") else f"{100 * value:.1f}%"
 
 
-def _numbers(report: dict[str, Any]) -> list[Number]:
-    return [Number(**number) for number in report["numbers"]]
-
-
-def _how_made(task: str, report: dict[str, Any]) -> str:
+def _how_made(report: dict[str, Any]) -> str:
     model, settings = report["model"], report["settings"]
-    limit = f", {report['limit']} drawn at random" if report["limit"] else ""
+    drawn = ", drawn at random" if report["limit"] else ""
+    beams = f"{settings['num_beams']} beams" if settings["num_beams"] > 1 else "greedy"
     return (
-        f"- {task}: {report['split']} split{limit}, {model['name']} ({model['weights'][:12]}) in {model['precision']} "
-        f"on {model['device']}, beams {settings['num_beams']}, at most {settings['max_new_tokens']} new tokens, "
-        f"seed {report['seed']}, {report['date'][:10]}, {report['seconds']:.0f} s"
+        f"- {report['task']}, {report['split']}: {report['n']} records{drawn}; {model['name']} "
+        f"({model['weights'][:12]}) in {model['precision']} on {model['device']}, {beams}, at most "
+        f"{settings['max_new_tokens']} new tokens, seed {report['seed']}; {report['date'][:10]}, "
+        f"{report['seconds']:.0f} s"
     )
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def read_reports(file: Path) -> dict[str, Any]:
+    """The reports of a file by task and split; none if there is no file yet.
+
+    Raises:
+        DataError: the file is there but holds something else.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{file.name}: not valid JSON ({error}).") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{file.name}: not a report of blip2_core evaluate.")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: expected JSON, got {error}. Name another file, or delete this one.") from None
+    if not isinstance(content, dict) or not all(
+        isinstance(report, dict) and report.get("task") in TASKS for report in content.values()
+    ):
+        raise DataError(f"{file}: expected a file that blip2_core evaluate wrote, got other JSON. Name another file.")
     return content

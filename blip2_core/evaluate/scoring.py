@@ -9,20 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .metrics import bootstrap_interval, most_frequent, score_captions, share
-from .normalize import answer_parts, mentions, mentions_any, normalize_answer
+from .normalize import answer_parts, mentions, mentions_any, normalize_answer, plain_words
 from .records import CaptionedImage, Question
 
 ALL = "all"
+BROADER = "broader"  # the kind of the questions that ask for a broader term only
 Rule = Callable[[str, Question], bool]
+Forms = Callable[[Question], list[str]]
 
 
 @dataclass(frozen=True)
 class Number:
     """One number of the report.
 
-    `value` is a share or a BLEU (0-1) if `percent`, else CIDEr as pycocoevalcap gives it.
-    `low` and `high` bound its 95% interval; `blind` is what the same rule gives without
-    looking at the picture. Each of the three is None where it is not computed.
+    `value` is a share or a BLEU (0-1) if `percent`, else CIDEr as pycocoevalcap gives it. `low` and `high` bound its
+    95% interval; `blind` is what the same rule gives without looking at the picture. Each of the three is None where it
+    is not computed.
     """
 
     measure: str
@@ -40,9 +42,10 @@ class Number:
 def is_right_answer(answer: str, question: Question) -> bool:
     """vqa: the answer equals one of the right ones; DAQUAR's comma-separated lists as sets."""
     if question.source == "daquar":
-        return any(answer_parts(answer) == answer_parts(right) for right in question.answers)
+        given: object = answer_parts(answer)
+        return bool(given) and any(given == answer_parts(right) for right in question.answers)
     given = normalize_answer(answer, question.kind)
-    return any(given == normalize_answer(right, question.kind) for right in question.answers)
+    return bool(given) and any(given == normalize_answer(right, question.kind) for right in question.answers)
 
 
 def speaks_of_it(answer: str, question: Question) -> bool:
@@ -68,19 +71,24 @@ def score_caption(images: Sequence[CaptionedImage], captions: Sequence[str], *, 
 def score_vqa(
     questions: Sequence[Question], answers: Sequence[str], *, train: Sequence[Question], seed: int
 ) -> list[Number]:
-    """Exact match after normalization; blind = the most frequent training answer of each kind."""
-    blind = blind_answers(questions, train)
+    """Exact match after normalization."""
+    blind = blind_answers(questions, train, _answer_forms)
     return share_right("exact match", is_right_answer, questions, answers=answers, blind=blind, seed=seed)
 
 
 def score_name(
     questions: Sequence[Question], answers: Sequence[str], *, train: Sequence[Question], seed: int
 ) -> list[Number]:
-    """Name or broader term, and the exact name; blind = the most frequent training term of each kind."""
-    blind = blind_answers(questions, train)
+    """Name or broader term, and the exact name, where a name is asked for."""
+    blind = blind_answers(questions, train, _term_forms)
+    asked = [index for index, question in enumerate(questions) if question.kind != BROADER]
+    named = [questions[index] for index in asked]
+    blind_names = blind_answers(named, train, _name_forms)
     return [
         *share_right("name or broader term", speaks_of_it, questions, answers=answers, blind=blind, seed=seed),
-        *share_right("exact name", says_the_name, questions, answers=answers, blind=blind, seed=seed),
+        *share_right(
+            "exact name", says_the_name, named, answers=[answers[i] for i in asked], blind=blind_names, seed=seed
+        ),
     ]
 
 
@@ -107,7 +115,9 @@ def share_right(
     blind: Sequence[str] | None = None,
     seed: int,
 ) -> list[Number]:
-    """The share of right answers over everything, each source, and each kind of a source."""
+    """The share of right answers over everything, each source, and each kind of a source; nothing of no questions."""
+    if not questions:
+        return []
     right = _apply(rule, questions, answers)
     blind_right = _apply(rule, questions, blind) if blind is not None else []
     numbers = []
@@ -122,18 +132,29 @@ def share_right(
     return numbers
 
 
-def blind_answers(questions: Sequence[Question], train: Sequence[Question]) -> list[str] | None:
-    """For each question the answer that is right most often in training, for its source and kind.
+def blind_answers(questions: Sequence[Question], train: Sequence[Question], forms: Forms) -> list[str] | None:
+    """For each question the answer that is right most often in training, for questions that begin alike.
 
-    None without training questions; "" for a kind that training does not have.
+    Alike are questions of one source and kind with the same first two words ("how many", "what color"); where training
+    has none, all of that source and kind. None without training questions; "" for a kind that training does not have.
+
+    Args:
+        questions: what is asked.
+        train: the training questions.
+        forms: the right answers of a training question, in the form in which they are counted.
     """
     if not train:
         return None
-    seen = defaultdict(list)
+    seen: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
     for question in train:
-        seen[question.source, question.kind].append([_one_form(text, question) for text in question.answers])
+        right = forms(question)
+        seen[question.source, question.kind].append(right)
+        seen[question.source, question.kind, *_beginning(question)].append(right)
     best = {group: most_frequent(answers) for group, answers in seen.items()}
-    return [best.get((question.source, question.kind), "") for question in questions]
+    return [
+        best.get((asked.source, asked.kind, *_beginning(asked)), best.get((asked.source, asked.kind), ""))
+        for asked in questions
+    ]
 
 
 def answers_to_others(questions: Sequence[Question], answers: Sequence[str], seed: int) -> list[str] | None:
@@ -154,10 +175,22 @@ def _apply(rule: Rule, questions: Sequence[Question], answers: Sequence[str]) ->
     return [float(rule(answer, question)) for answer, question in zip(answers, questions, strict=True)]
 
 
-def _one_form(text: str, question: Question) -> str:
+def _beginning(question: Question) -> tuple[str, ...]:
+    return tuple(plain_words(question.question)[:2])
+
+
+def _answer_forms(question: Question) -> list[str]:
     if question.source == "daquar":
-        return ", ".join(sorted(answer_parts(text)))
-    return normalize_answer(text, question.kind)
+        return [", ".join(sorted(answer_parts(text))) for text in question.answers]
+    return [normalize_answer(text, question.kind) for text in question.answers]
+
+
+def _term_forms(question: Question) -> list[str]:
+    return [" ".join(plain_words(text)) for text in question.answers]
+
+
+def _name_forms(question: Question) -> list[str]:
+    return [] if question.kind == BROADER else _term_forms(question)[:1]
 
 
 def _groups(questions: Sequence[Question]) -> dict[tuple[str, str], list[int]]:

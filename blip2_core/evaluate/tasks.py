@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..answer import AnswerSettings
+from ..answer_settings import AnswerSettings
 from .answering import IN_WORDS, answer_in_words, answer_questions, caption_images
 from .records import CaptionedImage, Question
 from .scoring import (
@@ -21,6 +21,8 @@ from .scoring import (
 
 if TYPE_CHECKING:
     from ..model import Blip2
+
+BEGINNING_ALIKE = "for questions of the same source and kind with the same first two words"
 
 # Captions are searched with beams, as is usual where they are scored; questions are answered
 # as in the chat, with the likeliest word each time.
@@ -44,7 +46,7 @@ class Workload:
     @property
     def pictures(self) -> list[Path]:
         """The picture of every record, repeated where several ask about one."""
-        return [record.image for record in (*self.images, *self.questions)]
+        return [image.image for image in self.images] + [question.image for question in self.questions]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_
     """Answer everything in `work` with the model and score the answers."""
     if work.task == "caption":
         captions = caption_images(blip2, work.images, settings, batch_size=batch_size)
-        return _caption_result(work, captions, blip2.adapter.template.caption, seed=seed)
+        return _caption_result(work, captions, blip2.template.caption_question, seed=seed)
     answers = answer_questions(blip2, work.questions, settings, batch_size=batch_size)
     if work.task == "vqa":
         return _vqa_result(work, answers, seed)
@@ -93,8 +95,8 @@ def _caption_result(work: Workload, captions: Sequence[str], prompt: str, *, see
         for image, caption in zip(work.images, captions, strict=True)
     ]
     rules = (
-        "BLEU, CIDEr: pycocoevalcap 1.2 (BLEU over the corpus, closest reference length), all references, "
-        "words cut by blip2_core's own tokenizer: lower case, punctuation stripped",
+        "BLEU, CIDEr: pycocoevalcap 1.2 (BLEU over the corpus, closest reference length), all references; words cut by "
+        "our own tokenizer: lower case, no punctuation, hyphens kept",
         "CIDEr weighs words by their rarity among the pictures evaluated",
     )
     return TaskResult(tuple(score_caption(work.images, captions, seed=seed)), tuple(answered), rules)
@@ -102,9 +104,9 @@ def _caption_result(work: Workload, captions: Sequence[str], prompt: str, *, see
 
 def _vqa_result(work: Workload, answers: Sequence[str], seed: int) -> TaskResult:
     rules = (
-        "exact match: equal to one of the answers after lower case, punctuation and articles stripped, "
-        "number words written as digits; yes_no by its first word; daquar as a set of comma-separated parts",
-        "blind: always the answer that is right most often in training for the question's source and kind",
+        "exact match: equal to one of the answers; both in lower case without punctuation and articles, number words "
+        "as digits, grey as gray; yes_no by its first word; daquar as a set of the parts between commas",
+        f"blind: the answer that is right most often in training {BEGINNING_ALIKE}",
     )
     numbers = score_vqa(work.questions, answers, train=work.train, seed=seed)
     return TaskResult(tuple(numbers), _pair_up(work.questions, answers, is_right_answer), rules)
@@ -113,7 +115,8 @@ def _vqa_result(work: Workload, answers: Sequence[str], seed: int) -> TaskResult
 def _name_result(work: Workload, answers: Sequence[str], seed: int) -> TaskResult:
     rules = (
         "name or broader term: the answer mentions the name or a broader term, as whole words, singular or plural",
-        "blind: always the name or term that is right most often in training for the question's source and kind",
+        "exact name: the answer mentions the name itself, asked where a name and not only a kind of thing is wanted",
+        f"blind: the name or term that is right most often in training {BEGINNING_ALIKE}",
     )
     numbers = score_name(work.questions, answers, train=work.train, seed=seed)
     return TaskResult(tuple(numbers), _pair_up(work.questions, answers, speaks_of_it), rules)

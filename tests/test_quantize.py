@@ -1,0 +1,204 @@
+"""What runs in which dtype where, and what 8-bit quantizes: with the real bitsandbytes, on a CPU."""
+
+import importlib.util
+
+import families
+import pytest
+import torch
+from families import FAMILIES, picture
+from tiny import WIDTH, tiny_language_model
+
+from blip2_core.answer import AnswerSettings
+from blip2_core.checkpoint import load
+from blip2_core.errors import ConfigError, MissingExtraError, SettingsError
+from blip2_core.quantize import int8_config, language_dtype, pick_device, pick_precision, precision_report
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+QUESTION = "What is the color?"
+TEN = AnswerSettings(max_new_tokens=10, min_new_tokens=10)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def both(request, tmp_path_factory):
+    """(family, its model in fp32, the same folder in int8)."""
+    model = families.oracle(request.param)
+    for name, parameter in model.language_model.named_parameters():
+        if name.endswith("Attention.q.weight"):  # a T5 does not scale its scores, so it starts these small
+            parameter.data *= WIDTH**-0.5
+    folder = families.save_as_older(request.param, tmp_path_factory.mktemp(request.param), model)
+    return request.param, load(folder), load(folder, precision="int8")
+
+
+def first_logits(blip2) -> torch.Tensor:
+    """(B, V) scores of the first token of two answers."""
+    questions = [QUESTION, "What is in the picture?"]
+    prompt = blip2.visual_prompt([blip2.see(picture(0)), blip2.see(picture(1))], questions)
+    inputs = blip2.adapter.prompt_inputs(prompt, [blip2.prompt(question) for question in questions])
+    return blip2.adapter.start(inputs).logits
+
+
+def relative_error(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one - other).norm() / other.norm())
+
+
+def linears(model) -> set[str]:
+    return {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+
+
+def test_only_the_listed_linear_layers_of_the_language_model_are_int8(both):
+    """Not its head; not a T5's wo, whose inputs overflow in fp16."""
+    import bitsandbytes
+
+    _, _, int8 = both
+    quantized = {
+        name for name, module in int8.model.named_modules() if isinstance(module, bitsandbytes.nn.Linear8bitLt)
+    }
+    expected = {name for name in linears(int8.model) if name.startswith("language_model.")}
+    assert len(expected) > 10
+    assert quantized == {name for name in expected if not name.endswith((".lm_head", ".wo"))}
+    kinds = {name: parameter.dtype for name, parameter in int8.model.named_parameters()}
+    assert {name for name, kind in kinds.items() if kind == torch.int8} == {f"{name}.weight" for name in quantized}
+    assert set(kinds.values()) == {torch.int8, torch.float32}
+
+
+def test_int8_answers_and_its_scores_are_those_of_fp32_within_five_percent(both, caplog):
+    _, fp32, int8 = both
+    with caplog.at_level("WARNING"):
+        error = relative_error(first_logits(int8), first_logits(fp32))
+    assert not caplog.records  # bitsandbytes warns in every layer and at every token, unless told not to
+    assert 0 < error < 0.05  # exactly zero would mean that nothing was quantized
+    assert int8.precision == "int8"
+    assert isinstance(int8.ask(picture(), QUESTION, TEN), str)
+
+
+def test_the_picture_still_matters_in_int8(both):
+    _, _, int8 = both
+    one, other = (int8.visual_prompt([int8.see(picture(seed))], [QUESTION]) for seed in (0, 1))
+    assert (one - other).abs().max() > 1e-2
+    logits = first_logits(int8)
+    assert (logits[0] - logits[1]).abs().max() > 1e-2
+
+
+def test_everything_before_the_language_model_is_exact_in_int8(both):
+    _, fp32, int8 = both
+    exact, quantized = (model.visual_prompt([model.see(picture())], [QUESTION]) for model in (fp32, int8))
+    torch.testing.assert_close(quantized, exact, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bf16_answers_on_a_cpu_with_a_q_former_in_fp32(family, tmp_path):
+    folder = families.save_as_older(family, tmp_path)
+    bf16 = load(folder, precision="bf16")
+    assert relative_error(first_logits(bf16), first_logits(load(folder))) < 0.1
+    assert isinstance(bf16.ask(picture(), QUESTION, TEN), str)
+    kinds = {name: parameter.dtype for name, parameter in bf16.model.named_parameters()}
+    exact = ("query_tokens", "qformer.", "language_projection.")
+    assert {kind for name, kind in kinds.items() if name.startswith(exact)} == {torch.float32}
+    assert {kind for name, kind in kinds.items() if not name.startswith(exact)} == {torch.bfloat16}
+
+
+def test_fp16_is_refused_where_it_gives_empty_answers(tmp_path):
+    folder = families.save_as_older("blip2-t5", tmp_path)
+    with pytest.raises(SettingsError) as error:
+        load(folder, precision="fp16")
+    assert str(error.value) == "precision: fp16 overflows inside T5 and gives empty answers. Use bf16 or fp32."
+
+
+def test_fp16_is_refused_on_a_cpu():
+    with pytest.raises(SettingsError) as error:
+        pick_precision("fp16", device=CPU, model_type="opt")
+    assert str(error.value) == "precision: fp16 is slow and inexact on a CPU. Use fp32, bf16 or int8."
+
+
+@pytest.mark.parametrize(
+    ("device", "model_type", "chosen"),
+    [(CPU, "opt", "fp32"), (CPU, "t5", "fp32"), (GPU, "opt", "fp16"), (GPU, "llama", "fp16"), (GPU, "t5", "bf16")],
+)
+def test_auto_picks_what_is_fast_and_safe(device, model_type, chosen):
+    assert pick_precision("auto", device=device, model_type=model_type) == chosen
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_a_precision_that_was_asked_for_is_kept(precision):
+    assert pick_precision(precision, device=CPU, model_type="t5") == precision
+
+
+@pytest.mark.parametrize("precision", ["fp64", "", "FP16", None, 8])
+def test_an_unknown_precision_is_refused(precision):
+    with pytest.raises(SettingsError) as error:
+        pick_precision(precision, device=CPU, model_type="opt")
+    assert str(error.value) == f"precision: expected one of auto, fp32, bf16, fp16, int8, got {precision!r}."
+
+
+def test_int8_without_bitsandbytes_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError) as error:
+        pick_precision("int8", device=CPU, model_type="opt")
+    assert str(error.value) == "8-bit weights need bitsandbytes. Install it with: pip install bitsandbytes"
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "model_type", "dtype"),
+    [
+        ("int8", CPU, "opt", torch.float32),
+        ("int8", GPU, "opt", torch.float16),
+        ("int8", GPU, "t5", torch.bfloat16),
+        ("bf16", CPU, "opt", torch.bfloat16),
+        ("fp32", GPU, "t5", torch.float32),
+        ("fp16", GPU, "llama", torch.float16),
+    ],
+)
+def test_what_is_not_quantized_has_a_dtype_that_the_model_survives(precision, device, model_type, dtype):
+    assert language_dtype(precision, device=device, model_type=model_type) == dtype
+
+
+def test_devices(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == pick_device("cpu") == CPU
+    with pytest.raises(SettingsError) as error:
+        pick_device("cuda")
+    assert str(error.value) == "device: 'cuda' was asked for, but torch sees no GPU here. Use --device cpu."
+
+
+@pytest.mark.parametrize("device", ["tpu", "", "gpu", "cuda:x"])
+def test_an_unknown_device_is_refused(device):
+    with pytest.raises(SettingsError) as error:
+        pick_device(device)
+    assert str(error.value) == f'device: expected "auto", "cpu" or "cuda", got {device!r}.'
+
+
+@pytest.mark.parametrize("device", ["meta", "mps", "xla"])
+def test_a_device_that_this_package_does_not_run_on_is_refused(device):
+    with pytest.raises(SettingsError) as error:
+        pick_device(device)
+    assert str(error.value) == f'device: expected "auto", "cpu" or "cuda", got {device!r}.'
+
+
+def test_a_model_without_linear_layers_cannot_be_int8():
+    with pytest.raises(ConfigError) as error:
+        int8_config(torch.nn.Embedding(4, 4))
+    assert str(error.value) == ("int8: expected linear layers in the language model, found none. Use fp32 or bf16.")
+
+
+def test_the_report_adds_up_to_the_bytes_of_the_weights(both):
+    _, fp32, int8 = both
+    for blip2 in (fp32, int8):
+        report = precision_report(blip2.model)
+        assert sum(report.values()) == sum(p.numel() * p.element_size() for p in blip2.model.parameters())
+    assert set(precision_report(fp32.model)) == {"torch.float32"}
+    report = precision_report(int8.model)
+    assert set(report) == {"torch.int8", "torch.float32"}
+    names = {name for name in linears(fp32.model.language_model) if not name.endswith(("lm_head", ".wo"))}
+    assert report["torch.int8"] == sum(fp32.model.language_model.get_submodule(name).weight.numel() for name in names)
+
+
+def test_the_report_of_one_layer():
+    layer = torch.nn.Linear(4, 2).to(torch.bfloat16)
+    assert precision_report(layer) == {"torch.bfloat16": (4 * 2 + 2) * 2}
+
+
+def test_int8_leaves_a_tiny_language_model_on_the_meta_device_alone():
+    """Only names are read: a 7B model is looked at without its weights."""
+    with torch.device("meta"):
+        settings = int8_config(tiny_language_model("opt"), also_skip=("vision_model",))
+    assert settings.load_in_8bit and settings.llm_int8_skip_modules == ["lm_head", "wo", "vision_model"]

