@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from .builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, ensure_trunk
 from .config import HybridBlip2Config
-from .errors import Blip2Error, CheckpointError
+from .errors import Blip2Error, CheckpointError, SettingsError
 from .image import ImageProcessor
 from .language import make_adapter, template_for
 from .model import Blip2, Blip2Model
@@ -54,9 +54,8 @@ def load(
     config = read_config(folder)
     place = pick_device(device)
     chosen = pick_precision(precision, device=place, model_type=config.text_config.model_type)
-    hybrid = isinstance(config, HybridBlip2Config)
-    expect_weights(folder, allow_pickle=allow_pickle and not hybrid)
-    if hybrid:
+    expect_weights(folder, allow_pickle=allow_pickle and not isinstance(config, HybridBlip2Config))
+    if isinstance(config, HybridBlip2Config) and config.frozen_parts:
         model, text_folder = _load_hybrid(folder, config, precision=chosen, device=place, progress=progress)
     else:
         model, text_folder = _load_whole(folder, config, precision=chosen, device=place), folder
@@ -76,7 +75,8 @@ def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, p
     tokenizer = read_tokenizer(text_folder)
     qformer_folder = folder / "qformer_tokenizer"
     qformer_tokenizer = read_tokenizer(qformer_folder, truncation_side="left") if qformer_folder.is_dir() else None
-    rows = model.get_input_embeddings().weight.shape[0]
+    embeddings: Any = model.get_input_embeddings()
+    rows = embeddings.weight.shape[0]
     if len(tokenizer) > rows:
         raise CheckpointError(
             f"{text_folder}: the tokenizer has {len(tokenizer)} tokens, the language model {rows} embeddings. "
@@ -149,13 +149,14 @@ def _load_whole(folder: Path, config: PreTrainedConfig, *, precision: str, devic
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        model, report = Blip2Model.from_pretrained(
+        loaded: Any = Blip2Model.from_pretrained(
             folder, config=config, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
     except Exception as error:
         raise _unreadable(folder, error) from None
     finally:
         logging.set_verbosity(level)
+    model, report = loaded
     _expect_all_keys(folder, report["missing_keys"], report["unexpected_keys"], report["mismatched_keys"])
     return model
 
@@ -199,6 +200,11 @@ def _load_hybrid(
     """A folder whose frozen parts may live elsewhere; returns the model and where its tokenizer is."""
     parts = _frozen_parts(config)
     language_model, text_folder = None, folder
+    if LANGUAGE_PART not in parts and precision == "int8":
+        raise SettingsError(
+            "precision: int8 needs a language model that is saved apart from our weights, or everything in one folder. "
+            "Save the model with_frozen_parts=True, or use fp32 or bf16."
+        )
     if LANGUAGE_PART in parts:
         text_folder = ensure_language_model(parts[LANGUAGE_PART], progress=progress)
         language_model = load_language_model(text_folder, config, precision=precision, device=device)
@@ -208,9 +214,14 @@ def _load_hybrid(
         trunk = torch.load(ensure_trunk(parts[TRUNK_PART]), weights_only=True, map_location="cpu")
         state |= {f"{TRUNK_PART}.{key}": tensor for key, tensor in trunk.items()}
     _load_strictly(model, state, folder=folder, outside=LANGUAGE_PART if LANGUAGE_PART in parts else None)
-    for module in (model.vision_model, model.qformer, model.language_projection):
+    ours: tuple[torch.nn.Module, ...] = (model.vision_model, model.qformer, model.language_projection)
+    for module in ours:
         module.to(device)
     model.query_tokens.data = model.query_tokens.data.to(device)
+    if language_model is None:
+        text_config: Any = config.text_config
+        dtype = language_dtype(precision, device=device, model_type=text_config.model_type)
+        torch.nn.Module.to(model.language_model, device, dtype)
     return model, text_folder
 
 

@@ -63,7 +63,7 @@ class Blip2Model(PreTrainedModel):
             language_model = kind.from_config(config.text_config)
         else:
             for module in language_model.modules():
-                module._is_hf_initialized = True  # loaded already: post_init must leave it alone
+                module._is_hf_initialized = True  # type: ignore[assignment]  # loaded: post_init must leave it alone
         self.language_model = language_model
         self.post_init()
 

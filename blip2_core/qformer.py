@@ -211,7 +211,7 @@ class QFormer(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """dtype of the weights, in which the Q-Former computes."""
-        return self.encoder.layer[0].attention.attention.query.weight.dtype
+        return next(self.encoder.parameters()).dtype
 
     def _embed(self, query_tokens: Tensor | None, input_ids: Tensor | None) -> Tensor:
         parts = [] if query_tokens is None else [query_tokens.to(self.dtype)]

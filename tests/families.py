@@ -4,11 +4,13 @@ Every weight is drawn far from zero: as the library starts them, its ViT is abou
 loader that loses the picture would pass every comparison.
 """
 
+import json
 from pathlib import Path
 
+import pytest
 import torch
 from PIL import Image
-from tiny import CHATML_TOKENS, tiny_language_model, tiny_tokenizer
+from tiny import tiny_language_model, tiny_tokenizer
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     Blip2Config,
@@ -120,7 +122,7 @@ def save_as_older(family: str, folder: Path, model=None, *, shard_size: str = "5
     """A folder as the hub had it before 2024: no image_token_index, no "<image>", no processor_config.json."""
     model = model or oracle(family)
     model.save_pretrained(folder, max_shard_size=shard_size)
-    _edit_config(folder / "config.json", image_token_index=None)
+    edit(folder / "config.json", image_token_index=None)
     image_processor().save_pretrained(folder)
     tiny_tokenizer(language_family(family)).save_pretrained(folder)
     if is_instruct(family):
@@ -135,16 +137,29 @@ def save_as_current(family: str, folder: Path, model=None) -> Path:
     return folder
 
 
-def _edit_config(file: Path, **values) -> None:
-    """Set fields of a config.json; None removes one."""
-    import json
+def refusal(folder, **options) -> str:
+    """The sentence with which `load` refuses a folder, the folder's own path shortened to @."""
+    from blip2_core.checkpoint import load
+    from blip2_core.errors import CheckpointError
 
-    config = json.loads(file.read_text())
+    with pytest.raises(CheckpointError) as error:
+        load(folder, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value).replace(str(folder), "@")
+
+
+def edit(file, **values):
+    """Set fields of a JSON file, "a.b" inside "a"; None removes one."""
+    content = json.loads(file.read_text())
     for name, value in values.items():
-        config.pop(name, None)
+        *path, last = name.split("__")
+        place = content
+        for step in path:
+            place = place[step]
+        place.pop(last, None)
         if value is not None:
-            config[name] = value
-    file.write_text(json.dumps(config))
+            place[last] = value
+    file.write_text(json.dumps(content))
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:
@@ -152,6 +167,3 @@ def picture(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randint(0, 256, (size[1], size[0], 3), generator=generator, dtype=torch.uint8)
     return Image.fromarray(noise.numpy())
-
-
-__all__ = ["CHATML_TOKENS", "FAMILIES"]

@@ -16,7 +16,7 @@ from blip2_core.answer import AnswerSettings
 from blip2_core.builtin.frozen_parts import FrozenPart
 from blip2_core.checkpoint import TRUNK_PART, load, save
 from blip2_core.config import HybridBlip2Config
-from blip2_core.errors import CheckpointError, ConfigError, FrozenPartError
+from blip2_core.errors import CheckpointError, ConfigError, FrozenPartError, SettingsError
 from blip2_core.image import ImageProcessor
 from blip2_core.model import Blip2, Blip2Model
 from blip2_core.vision import HybridViTConfig
@@ -112,11 +112,34 @@ def test_a_loaded_model_has_a_frozen_trunk_in_evaluation_mode(folder):
     assert not model.training and not model.vision_model.trunk.training
 
 
-@pytest.mark.parametrize("precision", ["bf16", "int8"])
-def test_other_precisions_answer(folder, precision):
-    blip2 = load(folder, precision=precision)
-    assert blip2.precision == precision
+def linear_dtypes(blip2: Blip2) -> set[torch.dtype]:
+    """dtypes of the linear layers of the language model, its head excepted."""
+    modules = blip2.model.language_model.model.named_modules()
+    return {module.weight.dtype for _, module in modules if isinstance(module, torch.nn.Linear)}
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("int8", torch.int8)])
+def test_a_whole_folder_loads_in_the_precision_that_was_asked_for(hybrid, tmp_path, precision, dtype):
+    save(hybrid, tmp_path, with_frozen_parts=True)
+    blip2 = load(tmp_path, precision=precision)
+    assert blip2.precision == precision and linear_dtypes(blip2) == {dtype}
     assert isinstance(blip2.ask(picture(), QUESTION, SHORT), str)
+
+
+def test_a_folder_whose_trunk_is_outside_loads_in_bf16(folder):
+    blip2 = load(folder, precision="bf16")
+    assert linear_dtypes(blip2) == {torch.bfloat16}
+    assert {parameter.dtype for parameter in blip2.model.qformer.parameters()} == {torch.float32}
+    assert isinstance(blip2.ask(picture(), QUESTION, SHORT), str)
+
+
+def test_int8_of_a_language_model_between_our_weights_is_refused(folder):
+    with pytest.raises(SettingsError) as error:
+        load(folder, precision="int8")
+    assert str(error.value) == (
+        "precision: int8 needs a language model that is saved apart from our weights, or everything in one folder. "
+        "Save the model with_frozen_parts=True, or use fp32 or bf16."
+    )
 
 
 def test_a_sha256_that_does_not_match_is_refused(folder):

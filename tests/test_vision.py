@@ -11,7 +11,7 @@ from transformers import Blip2VisionConfig
 from blip2_core.errors import ShapeError
 from blip2_core.image import ImageProcessor, open_image
 from blip2_core.vision import HybridViT, HybridViTConfig, PlainViT, build_vision_model
-from blip2_core.vision.efficientnet import EfficientNetLite2
+from blip2_core.vision.efficientnet import EfficientNetLite2, SameConv2d
 
 SIZE = 70  # pixels, no multiple of 32: the grid is 3 x 3
 CHEETAH, LION = 293, 291  # ImageNet classes
@@ -149,9 +149,23 @@ def test_of_a_plain_vit_everything_is_frozen_features():
 
 
 @torch.no_grad()
+def test_the_odd_pixel_of_padding_goes_to_the_right_and_to_the_bottom():
+    """As TensorFlow pads, where the weights come from; the other way round, photographs still get their names."""
+    convolution = SameConv2d(1, 1, 3, stride=2, bias=False)
+    convolution.weight.fill_(1)
+    even, odd = (convolution(torch.ones(1, 1, size, size))[0, 0].tolist() for size in (4, 5))
+    assert even == [[9, 6], [6, 4]]
+    assert odd == [[4, 6, 4], [6, 9, 6], [4, 6, 4]]
+
+
+def test_batch_norms_divide_as_those_of_tensorflow_do(trunk):
+    assert {module.eps for module in trunk.modules() if isinstance(module, torch.nn.BatchNorm2d)} == {1e-3}
+
+
+@torch.no_grad()
 @pytest.mark.parametrize(("name", "expected"), [("cheetah1.jpg", CHEETAH), ("lion.jpg", LION)])
 def test_the_real_trunk_names_photographs(trunk, name, expected):
-    """The photographs come with gradio. Padding on the wrong side, or another eps, still runs: only this would tell."""
+    """The photographs come with gradio."""
     photograph = open_image(package_folder("gradio") / "media_assets" / "images" / name)
     assert isinstance(photograph, Image.Image)
     pixel_values = ImageProcessor(260, (127 / 255,) * 3, (128 / 255,) * 3)([photograph])

@@ -67,11 +67,15 @@ def run_get(args: argparse.Namespace) -> int:
     folder = builtin_folder(args.model) if args.model in BUILTIN_MODELS else Path(args.model)
     parts = _frozen_parts(folder)
     with ProgressBar() as bar:
-        for part in parts:
-            ensure = ensure_language_model if part.is_language_model else ensure_trunk
-            _say(f"{part.requirement}: {ensure(part, progress=bar)}")
+        places = [_ensure(part, bar) for part in parts]
+    for part, place in zip(parts, places, strict=True):
+        _say(f"{part.requirement}: {place}")
     _say(f"{args.model}: ready, {len(parts)} frozen part{'s' * (len(parts) != 1)} on disk.")
     return 0
+
+
+def _ensure(part: FrozenPart, bar: ProgressBar) -> Path:
+    return ensure_language_model(part, bar) if part.is_language_model else ensure_trunk(part, bar)
 
 
 def _say(text: str) -> None:

@@ -211,7 +211,9 @@ def _locked(part: FrozenPart, tell: Progress) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     cache_folder().mkdir(parents=True, exist_ok=True)
-    lock = FileLock(cache_folder() / f"{_key(part)}.lock")
+    file = cache_folder() / f"{_key(part)}.lock"
+    file.touch()  # where this fails, FileLock may try for ever
+    lock = FileLock(file)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -246,7 +248,7 @@ def _make(folder: Path, part: FrozenPart, tell: Progress) -> None:
         gguf = _fetch(part, work, tell)
         made = work / "made"
         made.mkdir()
-        what = "Converting the language model, once"
+        what = "Converting the language model, once, half a minute"
         tell(0, part.size, what)
         _convert(gguf, made, part)
         _write_marker(made, part)

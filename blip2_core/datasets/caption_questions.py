@@ -34,7 +34,7 @@ COLOURED_THINGS = (lexicon.THINGS | frozenset({"car", "truck", "boat", "bus", "b
 }  # fmt: skip
 OFTEN_MEANT_PLACES = ("in", "on", "through", "across", "along", "over", "down", "at")
 PATTERNS = frozenset({"striped", "plaid", "flowered", "checkered", "camouflage", "leather", "denim", "hooded"})
-FEWEST_AGREEING = 2  # so many captions must give the same number
+FEWEST_AGREEING, FEWEST_FOR_ONE = 2, 3  # so many captions must give the same number
 
 
 @dataclass(frozen=True)
@@ -166,23 +166,29 @@ def _numbers(scene: Scene) -> Iterator[Draft]:
 
 
 def agreed_number(scene: Scene, head: str) -> int | None:
-    """How many there are, if at least two captions say so and none says otherwise."""
+    """How many there are, if at least two captions say so and none says otherwise.
+
+    Plurals without a number ("dogs") agree with two and more; one takes three captions.
+    """
     group = lexicon.DOGS if head in lexicon.DOGS else _counted_as(head)
-    by_caption = scene.mentions(lambda phrase: phrase.head in group)
-    numbers = []
-    for caption in by_caption:
-        phrases = [phrase for _, phrase in caption]
-        if any(phrase.number is None and phrase.plural or phrase.determiner in ("another", "other") for phrase in phrases):
-            return None
-        if any("others" in sentence.tokens or "each" in sentence.tokens for sentence, _ in caption) and len(phrases) == 1:
-            if phrases[0].number == 1:
-                return None
-        if phrases:
-            numbers.append(sum(phrase.number or 1 for phrase in phrases))
-    agree = len(numbers) >= FEWEST_AGREEING + (1 in numbers) and len(set(numbers)) == 1
-    named = sum(any(phrase.head == head for _, phrase in caption) for caption in by_caption)
-    often = named >= FEWEST_AGREEING and named * 2 > len(numbers) or head in ("person", "dog")
-    return numbers[0] if agree and often and named and numbers[0] in lexicon.NUMBER_WORDS else None
+    by_caption = [[phrase for _, phrase in caption] for caption in scene.mentions(lambda phrase: phrase.head in group)]
+    counts = [_count(phrases) for phrases in by_caption if phrases]
+    numbers = [count for count in counts if count]
+    if len(set(numbers)) != 1 or numbers[0] not in lexicon.NUMBER_WORDS:
+        return None
+    number = numbers[0]
+    named = sum(any(phrase.head == head for phrase in phrases) for phrases in by_caption)
+    often = named >= FEWEST_AGREEING and named * 2 > len(numbers) or named and head in ("person", "dog")
+    if number == 1 and (None in counts or len(numbers) < FEWEST_FOR_ONE or "other" in scene.words):
+        return None
+    return number if often and len(numbers) >= FEWEST_AGREEING else None
+
+
+def _count(phrases: Sequence[NounPhrase]) -> int | None:
+    """How many one caption counts; None if it does not say."""
+    if any(phrase.number is None and phrase.plural or phrase.determiner in ("other", "each", "the") and len(phrases) > 1 for phrase in phrases):
+        return None
+    return sum(phrase.number or 1 for phrase in phrases)
 
 
 def _counted_as(head: str) -> frozenset[str]:

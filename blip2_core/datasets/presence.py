@@ -6,6 +6,7 @@ of it, nor what it is a kind of, nor a word that lets one expect it (a surfer, w
 """
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ EXPECTED_WITH = {
 SEXED = {"man": lexicon.MEN, "woman": lexicon.WOMEN, "boy": lexicon.BOYS, "girl": lexicon.GIRLS}
 OTHER_WORDS_FOR = {"bicycle": ("bike",), "motorcycle": ("motorbike",), "airplane": ("plane",), "frisbee": ("disc",)}
 # Doings that leave no room for each other.
-APART = ("running", "sitting", "sleeping", "swimming", "climbing", "eating", "riding", "skiing", "jumping", "dancing")
+APART = ("running", "sitting", "sleeping", "swimming", "climbing", "eating", "skiing", "jumping", "dancing")
 LIES_APART = {"snow": ("beach", "pool", "ocean"), "pool": ("snow", "field"), "beach": ("snow", "street"), "water": ("snow", "street"), "grass": ("snow", "beach"), "street": ("beach", "snow")}  # fmt: skip
 LONG_ANSWERS = 0.25  # so many yes/no answers in training are whole sentences
 NEVER_THERE = (
@@ -173,10 +174,40 @@ def yes_no_pairs(scene: Scene, draw: random.Random) -> Iterator[tuple[Draft, Dra
                 yield tuple(Draft(question, (answer,), "yes_no") for question, answer in zip(pair, ("Yes.", "No."), strict=True))  # type: ignore[misc]
     for head in ("dog", "person", "man", "girl", "boy"):
         number = agreed_number(scene, head)
-        if number and number < 6:
-            other = draw.choice([n for n in (1, 2, 3, 4) if n != number])
+        if number and number < 5:
+            other = 2 if number == 1 else draw.choice([n for n in (1, 2, 2, 3, 4) if n != number])
             yes, no = (_number_question(head, n) for n in (number, other))
             yield Draft(yes, ("Yes.",), "yes_no"), Draft(no, ("No.",), "yes_no")
+
+
+def balanced(drafts: Sequence[Draft], draw: random.Random, *, most_to_one: float) -> set[int]:
+    """Which yes/no drafts to keep so that no question is nearly always answered in one way.
+
+    Questions that ask for the same ("Is there a dog?", "Do you see a dog?") are taken together; of the
+    commoner answer at most `most_to_one` times as many are kept as of the other.
+
+    Returns:
+        The places of the kept drafts.
+    """
+    asked: dict[str, tuple[list[int], list[int]]] = {}
+    for place, draft in enumerate(drafts):
+        if draft.kind == "yes_no":
+            asked.setdefault(topic(draft.question), ([], []))[draft.answers[0].startswith("No")].append(place)
+    kept: set[int] = set()
+    for both in asked.values():
+        most = round(most_to_one * min(map(len, both)))
+        for places in both:
+            kept.update(draw.sample(places, min(len(places), most)))
+    return kept
+
+
+def topic(question: str) -> str:
+    """What a yes/no question asks for, whoever is asked about: "Is the boy swimming?" is "is ... swimming"."""
+    words = question.lower().rstrip("?").replace(" in the picture", "")
+    words = re.sub(r"^(is there|do you see|can you see) an? ", "there is ", words)
+    if words.startswith("there is "):
+        return words
+    return re.sub(r"^(is|are) the [a-z]+ ", "is ... ", words)
 
 
 def _number_question(head: str, number: int) -> str:
@@ -189,11 +220,12 @@ def _doing_pair(actor: Actor, scene: Scene, draw: random.Random) -> tuple[str, s
     done = {ing_form(predicate.verb) for predicate in actor.predicates}
     sure = [verb for verb in APART if verb in done]
     named = {verb for verb in APART if verb in scene.words or _stem(verb) & scene.words}
-    others = [verb for verb in APART if verb not in named and not (verb == "running" and "jumping" in named)]
+    others = [verb for verb in APART if verb not in named and {verb, sure[0]} != {"running", "jumping"}] if sure else []
     if len(sure) != 1 or sum(ing_form(p.verb) == sure[0] for p in actor.predicates) < 2 or len(named) > 1 or not others:
         return None
     asked = f"{actor.is_are.capitalize()} the {actor.name}"
-    return f"{asked} {sure[0]}?", f"{asked} {draw.choice(others)}?"
+    weights = [4 if verb in ("running", "jumping", "sitting") else 1 for verb in others]
+    return f"{asked} {sure[0]}?", f"{asked} {draw.choices(others, weights)[0]}?"
 
 
 def _stem(verb: str) -> frozenset[str]:

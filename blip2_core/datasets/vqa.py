@@ -13,6 +13,7 @@ from .flickr8k import CaptionedPhotograph
 from .presence import (
     Statistics,
     absent_thing,
+    balanced,
     count_things,
     existence,
     never_there,
@@ -28,6 +29,7 @@ SOURCE = "flickr8k"
 MEASURED = 350  # questions of each kind in dev and in test
 MEASURED_ABSENT = 100
 ONES_PER_OTHER_NUMBER = 0.6  # most photographs show one of everything; that would be all a model learns
+MOST_PAIRS = 2  # of a yes and a no about the same photograph
 ABSENT_SHARE = 0.55  # of the training photographs get a question about what is not there
 
 
@@ -61,7 +63,8 @@ def caption_question_records(
             if photograph.split == split
             for draft in _drafts(photograph, statistics, wordnet, draw)
         ]
-        chosen = _thin_out_ones(drafts, draw) if split == "train" else _balance(drafts, draw)
+        drafts = _even_out(drafts, draw, most_to_one=1.4 if split == "train" else 1.0)
+        chosen = drafts if split == "train" else _balance(drafts, draw)
         records[split] = [_record(photograph, draft, split, draw) for photograph, draft in chosen]
     return records
 
@@ -75,9 +78,7 @@ def _drafts(photograph: Photograph, statistics: Statistics, wordnet: WordNet, dr
     if present and absent:
         drafts += [existence(draw.choice(present), True, draw), existence(absent, False, draw)]
     pairs = list(yes_no_pairs(scene, draw))
-    if pairs:
-        yes_no = draw.choice(pairs)
-        drafts += [draw.choice(yes_no)] if len(pairs) == 1 else list(yes_no)
+    drafts += [draft for pair in draw.sample(pairs, min(len(pairs), MOST_PAIRS)) for draft in pair]
     if draw.random() < ABSENT_SHARE:
         hard = absent_thing(scene, statistics, wordnet.is_kin, draw) if draw.random() < 0.5 else ""
         missing = hard or never_there(scene, wordnet.is_kin, draw)
@@ -88,12 +89,17 @@ def _drafts(photograph: Photograph, statistics: Statistics, wordnet: WordNet, dr
 Asked = tuple[Photograph, Draft]
 
 
-def _thin_out_ones(drafts: list[Asked], draw: random.Random) -> list[Asked]:
-    """Keep only some of the questions whose answer is one."""
-    ones = [index for index, (_, draft) in enumerate(drafts) if _is_one(draft)]
+def _even_out(drafts: list[Asked], draw: random.Random, *, most_to_one: float) -> list[Asked]:
+    """Keep yes and no of the same question in balance, and only some of the questions whose answer is one."""
+    ones = [place for place, (_, draft) in enumerate(drafts) if _is_one(draft)]
     others = sum(draft.kind == "number" for _, draft in drafts) - len(ones)
     kept = set(draw.sample(ones, min(len(ones), round(others * ONES_PER_OTHER_NUMBER))))
-    return [asked for index, asked in enumerate(drafts) if not _is_one(asked[1]) or index in kept]
+    kept |= balanced([draft for _, draft in drafts], draw, most_to_one=most_to_one)
+    return [
+        asked
+        for place, asked in enumerate(drafts)
+        if place in kept or not (_is_one(asked[1]) or asked[1].kind == "yes_no")
+    ]
 
 
 def _is_one(draft: Draft) -> bool:
@@ -103,7 +109,7 @@ def _is_one(draft: Draft) -> bool:
 def _balance(drafts: list[Asked], draw: random.Random) -> list[Asked]:
     """Draw the questions that are measured: as many of each kind, as many yes as no."""
     by_kind: dict[str, list[Asked]] = {}
-    for asked in _thin_out_ones(drafts, draw):
+    for asked in drafts:
         by_kind.setdefault(_group(asked[1]), []).append(asked)
     sizes = {"absent": MEASURED_ABSENT, "yes": MEASURED // 2, "no": MEASURED // 2}
     sizes |= dict.fromkeys(("yes", "no"), min(MEASURED // 2, *(len(by_kind.get(word, [])) for word in ("yes", "no"))))

@@ -116,7 +116,8 @@ def check_pictures(name: str, images: Iterable[Path]) -> None:
         except (ImageError, OSError):
             broken.append(str(image))
     if broken:
-        named = ", ".join(broken[:NAMED_PICTURES]) + (", ..." if len(broken) > NAMED_PICTURES else "")
+        more = len(broken) - NAMED_PICTURES
+        named = ", ".join(broken[:NAMED_PICTURES]) + (f" and {more} more" if more > 0 else "")
         raise DataError(f"{name}: {len(broken)} of {len(distinct)} pictures do not open: {named}.")
 
 

@@ -32,6 +32,8 @@ class DecoderOnlyAdapter(LanguageAdapter):
         # Scores over the vocabulary for the last position only: the others would cost more than the model's layers.
         trims = "logits_to_keep" in inspect.signature(language_model.forward).parameters
         self._last_only = {"logits_to_keep": 1} if trims else {}
+        # The last position is a slice with gaps, on which a CPU's bf16 product takes ten times as long.
+        language_model.get_output_embeddings().register_forward_pre_hook(lambda _, args: (args[0].contiguous(),))
 
     def expect_room(self, prompt_tokens: int) -> None:
         """See `LanguageAdapter.expect_room`."""

@@ -12,6 +12,7 @@ from .samples import Sample
 
 IGNORE_INDEX = -100  # no loss here
 STAGE1_TOKENS = 32  # of a caption; LAVIS cuts at the same
+ROWS_AT_ONCE = 128  # of the scores over the vocabulary
 
 
 class Stage(nn.Module):
@@ -81,6 +82,36 @@ def pad_rows(rows: Sequence[Sequence[int]], value: int) -> Tensor:
     return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
 
 
+class FrozenHeadLoss(torch.autograd.Function):
+    """Cross-entropy behind a frozen head, a few rows at a time.
+
+    With a vocabulary of 49,152 the scores of a batch are far larger than all else that a step keeps. The head does not
+    learn, so all that is needed of the scores is their gradient by the states, and that can be had on the way.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of (n, D) states under the head (V, D) and n labels."""
+        total, gradient = hidden.new_zeros((), dtype=torch.float32), torch.empty_like(hidden)
+        for start in range(0, len(hidden), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            scores = (hidden[rows].to(weight.dtype) @ weight.T).float()  # (rows, V)
+            target = labels[rows, None]
+            log_sum = scores.logsumexp(1, keepdim=True)
+            total += (log_sum - scores.gather(1, target)).sum()
+            likelihood = scores.sub_(log_sum).exp_()
+            likelihood.scatter_add_(1, target, likelihood.new_full(target.shape, -1.0))
+            gradient[rows] = (likelihood.to(weight.dtype) @ weight).to(hidden.dtype)
+        ctx.save_for_backward(gradient / len(hidden))
+        return total / len(hidden)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """The gradient by the states alone."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * gradients[0].to(gradient.dtype), None, None
+
+
 def loss_at_labels(hidden: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
     """Mean cross-entropy where there is a label; the head, dear with a large vocabulary, runs only there.
 
@@ -90,4 +121,6 @@ def loss_at_labels(hidden: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
         head: D -> V.
     """
     chosen = labels != IGNORE_INDEX
+    if isinstance(head, nn.Linear) and head.bias is None and not head.weight.requires_grad:
+        return FrozenHeadLoss.apply(hidden[chosen], head.weight, labels[chosen])
     return F.cross_entropy(head(hidden[chosen]).float(), labels[chosen])

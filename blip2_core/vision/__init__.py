@@ -8,7 +8,9 @@ from .vit import PlainViT
 
 def build_vision_model(config: PreTrainedConfig) -> HybridViT | PlainViT:
     """The image encoder that a vision config describes, with random weights."""
-    return HybridViT(config) if isinstance(config, HybridViTConfig) else PlainViT(config)
+    if isinstance(config, HybridViTConfig):
+        return HybridViT(config)
+    return PlainViT(config)  # type: ignore[arg-type]  # an InstructBlipVisionConfig has the same fields
 
 
 __all__ = ["HybridViT", "HybridViTConfig", "PlainViT", "build_vision_model"]

@@ -7,6 +7,8 @@ computed once for each picture, and `from_features`.
 Paper: BLIP-2 (arXiv 2301.12597), section 3.1.
 """
 
+from typing import Any
+
 from torch import Tensor
 from transformers import Blip2VisionModel
 from transformers.models.blip_2.configuration_blip_2 import Blip2VisionConfig
@@ -31,7 +33,7 @@ class PlainViT(Blip2VisionModel):
         Raises:
             ShapeError: the picture does not have the size of the config.
         """
-        size = self.config.image_size
+        size: Any = self.config.image_size
         expect_shape("pixel_values", pixel_values, "B C H W", C=3, H=size, W=size)
         return super().forward(pixel_values=pixel_values, return_dict=True).last_hidden_state  # (B, N, Dv)
 

@@ -134,4 +134,4 @@ def test_pictures_that_do_not_open_are_counted_and_the_first_named(tmp_path):
     with pytest.raises(DataError) as error:
         check_pictures("x.jsonl", [sound, *broken, *broken])
     named = ", ".join(map(str, broken[:3]))
-    assert str(error.value) == f"x.jsonl: 5 of 6 pictures do not open: {named}, ...."
+    assert str(error.value) == f"x.jsonl: 5 of 6 pictures do not open: {named} and 2 more."

@@ -78,6 +78,7 @@ class TestVqa:
         train = [
             ask(["white"], question="What color is the wall?", source="daquar"),
             ask(["white"], question="What color is the bed?", source="daquar"),
+            ask(["white"], question="Which color is it?", source="daquar"),
             ask(["2"], question="How many beds?", source="daquar"),
             ask(["lamp, bed"], question="What is on it?", source="daquar"),
             ask(["bed, lamp"], question="What is there?", source="daquar"),

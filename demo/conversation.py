@@ -1,0 +1,253 @@
+"""One visitor's conversation: the picture, what was asked and answered, and the answer that is on its way.
+
+The page draws what stands here and sends nothing back but the picture's path and the question: a browser can forge what
+it shows, so the history that the language model reads lives on the server, in the visitor's `ChatSession`.
+
+A conversation is used by several threads: one answers, another may stop it, clear it or change the picture meanwhile.
+Only `look` and `answer` run the model; whoever calls them makes sure that one runs at a time.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blip2_core.errors import Blip2Error, ImageError, QuestionError
+from blip2_core.image import open_image
+
+from . import texts
+from .loading import ModelLoader
+
+if TYPE_CHECKING:
+    from blip2_core import AnswerSettings, ChatSession
+
+log = logging.getLogger("demo")
+
+MOST_CHARACTERS = 1_000  # of a question
+PATIENCE = 0.3  # seconds between two looks at a model that is loading
+
+
+class VisitorError(Exception):
+    """Something the visitor can put right; its text is a sentence for them."""
+
+
+@dataclass(eq=False)
+class Exchange:
+    """A question and its answer.
+
+    Args:
+        question: as the visitor typed it.
+        answer: as far as it is there; empty before the first word.
+        remembered: whether the model's own history has it, too.
+    """
+
+    question: str
+    answer: str = ""
+    remembered: bool = False
+
+
+class Conversation:
+    """What one visitor and the model have said about one picture.
+
+    Args:
+        loader: where the model comes from, once it is there.
+
+    Attributes:
+        exchanges: oldest first; the last may be on its way.
+        prompt: the exact text that the language model read last.
+        facts: a line about the last answer: tokens, seconds.
+        running: whether an answer is on its way.
+    """
+
+    def __init__(self, loader: ModelLoader) -> None:
+        self.loader = loader
+        self.running = False
+        self._picture: str | None = None
+        self._seen: str | None = None  # the picture that the session has looked at
+        self._session: ChatSession | None = None
+        self._stopping = False
+        self._begin_anew(note="")
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The conversation as the page draws it."""
+        drawn = [{"role": "assistant", "content": self._note}] if self._note else []
+        for exchange in self.exchanges:
+            drawn.append({"role": "user", "content": exchange.question})
+            if exchange.answer:
+                drawn.append({"role": "assistant", "content": exchange.answer})
+        return drawn
+
+    def show(self, picture: str | None) -> bool:
+        """Take another picture, which begins a new conversation; says whether it is another one.
+
+        Raises:
+            VisitorError: the file is no picture; then there is none.
+        """
+        if picture == self._picture:
+            return False
+        had_one = bool(self.exchanges or self._note)
+        self.stop()
+        self._picture = None
+        self._begin_anew(note="")
+        if picture is None:
+            return True
+        try:
+            open_image(picture)
+        except ImageError as error:
+            log.info("A picture was refused: %s", type(error).__name__)
+            raise VisitorError(texts.UNREADABLE_PICTURE) from None
+        self._picture = picture
+        self._begin_anew(note=texts.NEW_CONVERSATION if had_one else "")
+        return True
+
+    def look(self) -> None:
+        """Run the image encoder ahead of the first question, if the model is there."""
+        if self.loader.model is not None and self._picture is not None:
+            self._session_about_picture()
+
+    def begin(self, question: str, picture: str | None) -> None:
+        """Accept a question; `answer` answers it.
+
+        Raises:
+            VisitorError: no picture, an unreadable one, no question, one that is too long, or one too many.
+        """
+        if self.running:
+            raise VisitorError(texts.BUSY)
+        if picture is None:
+            raise VisitorError(texts.NO_PICTURE)
+        question = question.strip() if isinstance(question, str) else ""
+        if not question:
+            raise VisitorError(texts.EMPTY_QUESTION)
+        if len(question) > MOST_CHARACTERS:
+            raise VisitorError(texts.LONG_QUESTION.format(most=MOST_CHARACTERS, got=len(question)))
+        self.show(picture)
+        self._stopping = False
+        self.exchanges.append(Exchange(question))
+
+    def begin_again(self) -> None:
+        """Take the last answer back; `answer` gives another one to the same question.
+
+        Raises:
+            VisitorError: nothing was asked, or an answer is on its way.
+        """
+        question = self.undo()
+        self._stopping = False
+        self.exchanges.append(Exchange(question))
+
+    def answer(self, settings: "AnswerSettings") -> Iterator[None]:
+        """Answer the question that was begun; yields whenever there is more to draw. Closing it stops the work."""
+        if not self.exchanges or self.exchanges[-1].answer:
+            return
+        exchange, self.running = self.exchanges[-1], True
+        try:
+            yield from self._wait_for_model(exchange)
+            if self.loader.model is not None and not self._stopping:
+                yield from self._stream(exchange, settings)
+            exchange.answer = exchange.answer or texts.WORDLESS
+        except Blip2Error as error:
+            exchange.answer = _sentence(error)
+        except Exception:
+            log.exception("An answer failed.")
+            exchange.answer = texts.FAILED
+        finally:
+            self.running = False
+        yield
+
+    def stop(self) -> None:
+        """Stop the answer that is on its way, or about to begin; any thread may call it."""
+        self._stopping = True
+        if self._session is not None:
+            self._session.stop()
+
+    def undo(self) -> str:
+        """Take the last question and its answer back; returns the question.
+
+        Raises:
+            VisitorError: nothing was asked, or an answer is on its way.
+        """
+        if self.running:
+            raise VisitorError(texts.BUSY)
+        if not self.exchanges:
+            raise VisitorError(texts.NOTHING_ASKED)
+        exchange = self.exchanges.pop()
+        if exchange.remembered and self._session is not None:
+            self._session.undo()
+        self.prompt = self.facts = ""
+        return exchange.question
+
+    def clear(self) -> None:
+        """Begin a new conversation about the same picture."""
+        self.stop()
+        self._begin_anew(note="")
+
+    def _begin_anew(self, *, note: str) -> None:
+        self.exchanges: list[Exchange] = []
+        self.prompt = self.facts = ""
+        self._note = note
+        if self._session is not None:
+            self._session.forget()
+
+    def _wait_for_model(self, exchange: Exchange) -> Iterator[None]:
+        """Tell how far the model is until it is there, and clear the place for the answer."""
+        while not self._stopping and not self.loader.wait(PATIENCE):
+            exchange.answer = texts.waiting(self.loader.state.step, self.loader.state.fraction)
+            yield
+        exchange.answer = "" if self.loader.model is not None or self._stopping else texts.NO_MODEL
+
+    def _session_about_picture(self) -> "ChatSession":
+        """The session, after it has looked at the picture: once a picture."""
+        if self._session is None:
+            self._session = self.loader.model.chat()
+        if self._seen != self._picture:
+            self._session.see(self._picture)
+            self._seen = self._picture
+        return self._session
+
+    def _stream(self, exchange: Exchange, settings: "AnswerSettings") -> Iterator[None]:
+        from blip2_core.language import check_question
+
+        session = self._session_about_picture()
+        history = session.history
+        known = list(history)
+        pieces = session.stream(exchange.question, settings)
+        sent = known[session.dropped_turns :]
+        self.prompt = str(session.blip2.prompt(check_question(exchange.question), sent))
+        try:
+            for piece in pieces:
+                exchange.answer += piece
+                yield
+                if self._stopping:
+                    break
+        finally:
+            pieces.close()
+            exchange.remembered = len(history) > len(known)
+        self._report(exchange, session)
+
+    def _report(self, exchange: Exchange, session: "ChatSession") -> None:
+        """Fill in what is known at the end; nothing when the visitor has moved on meanwhile."""
+        if not self.exchanges or self.exchanges[-1] is not exchange:
+            return
+        stopped = self._stopping
+        exchange.answer = exchange.answer or (texts.WORDLESS if stopped else texts.NO_WORDS)
+        if (last := session.last_answer) is not None:
+            first = last.seconds_to_first_token
+            self.facts = texts.measured(last.num_tokens, last.seconds, first, stopped=stopped)
+        self.facts += f" {session.notice}" if session.notice else ""
+
+
+def suggestions(picture: str | None) -> tuple[str, ...]:
+    """Questions that suit a picture: its own for a photograph of the gallery, general ones for any other."""
+    from . import gallery
+
+    photo = gallery.find(picture) if picture and Path(picture).is_file() else None
+    return photo.questions if photo else texts.GENERIC_QUESTIONS
+
+
+def _sentence(error: Blip2Error) -> str:
+    """What the visitor reads of an error; the terminal gets its name only, for its text may hold what was asked."""
+    log.warning("No answer: %s", type(error).__name__)
+    if isinstance(error, ImageError):
+        return texts.LOST_PICTURE
+    return texts.CANNOT_ASK if isinstance(error, QuestionError) else texts.FAILED

@@ -1,0 +1,71 @@
+"""The photographs to click: only ones that may be redistributed, each with its source and licence.
+
+`gallery/credits.json` has a row for each file. To add a photograph, put a JPEG of about 640 pixels beside it and write
+its row; the page's table follows.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "gallery"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photograph of the gallery.
+
+    Args:
+        file: its name in the folder.
+        title: what it is called on the page.
+        description: what it shows, for people who cannot see it.
+        author: who took it, as the source says.
+        source: address of the original.
+        licence: name of the licence.
+        licence_url: address of the licence.
+        licence_stated_at: address of the page or file that says so.
+        changes: what was done to the original.
+        questions: suggestions, the best first.
+    """
+
+    file: str
+    title: str
+    description: str
+    author: str
+    source: str
+    licence: str
+    licence_url: str
+    licence_stated_at: str
+    changes: str
+    questions: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """Where it is on disk."""
+        return FOLDER / self.file
+
+
+@cache
+def photos() -> tuple[Photo, ...]:
+    """All photographs, in the order of the page."""
+    rows = json.loads((FOLDER / "credits.json").read_text(encoding="utf-8"))
+    return tuple(Photo(**{**row, "questions": tuple(row["questions"])}) for row in rows)
+
+
+def find(path: str | Path) -> Photo | None:
+    """The photograph that a file is a copy of, if it is one."""
+    size = Path(path).stat().st_size
+    for photo in photos():
+        if photo.path.stat().st_size == size and photo.path.read_bytes() == Path(path).read_bytes():
+            return photo
+    return None
+
+
+def credits_table() -> str:
+    """Sources and licences as a Markdown table."""
+    rows = ["| Photograph | By | Licence | Changes |", "| --- | --- | --- | --- |"]
+    for photo in photos():
+        licence = f"[{photo.licence}]({photo.licence_url}) ([stated here]({photo.licence_stated_at}))"
+        rows.append(f"| [{photo.title}]({photo.source}) | {photo.author} | {licence} | {photo.changes} |")
+    return "\n".join(rows)

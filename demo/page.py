@@ -1,0 +1,169 @@
+"""The layout of the page. What happens on a click is in `events.py`.
+
+Two columns on a desk, one under the other on a phone: the picture and the photographs to click, then the conversation.
+Each part keeps an `elem_id`, by which the style sheet and the browser tests find it.
+"""
+
+from dataclasses import dataclass, fields
+
+import gradio as gr
+
+from . import events, gallery, texts
+from .conversation import MOST_CHARACTERS
+from .loading import ModelLoader
+from .settings import FEWEST_TOKENS, MOST_TOKENS, Panel
+
+POLL = 0.5  # seconds between two looks at a model that is loading
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the page that something happens to."""
+
+    conversation: gr.State
+    timer: gr.Timer
+    status: gr.HTML
+    retry: gr.Button
+    picture: gr.Image
+    gallery: gr.Gallery
+    chat: gr.Chatbot
+    suggestions: tuple[gr.Button, ...]
+    question: gr.Textbox
+    send: gr.Button
+    stop: gr.Button
+    again: gr.Button
+    undo: gr.Button
+    clear: gr.Button
+    facts: gr.HTML
+    settings: tuple[gr.Slider | gr.Number, ...]
+    prompt: gr.Textbox
+
+
+def build_page(loader: ModelLoader) -> gr.Blocks:
+    """Build the page.
+
+    Args:
+        loader: the model behind it, which may still be on its way.
+    """
+    guard_picture_reading()
+    with gr.Blocks(title=f"{texts.TITLE} · BLIP-2", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        found: dict = {"conversation": gr.State(None), "timer": gr.Timer(POLL)}
+        found |= _header(loader)
+        with gr.Row(elem_id="columns"):
+            with gr.Column(scale=5, min_width=320, elem_id="left"):
+                found |= _picture_side()
+            with gr.Column(scale=6, min_width=320, elem_id="right"):
+                found |= _chat_side()
+        _footer(loader)
+        parts = Parts(**{field.name: found[field.name] for field in fields(Parts)})
+        events.connect(page, parts, loader)
+    return page
+
+
+def guard_picture_reading() -> None:
+    """Let files that Gradio cannot read reach our own check, which says in a sentence what is wrong with them.
+
+    Gradio raises before any handler runs, and the visitor would see an "Error" badge without a word. The class is
+    changed, once, because a subclass would make Gradio write a stub file beside its source.
+    """
+    original = gr.Image.preprocess
+    if getattr(original, "hands_on_unreadable_files", False):
+        return
+
+    def preprocess(self, payload):
+        try:
+            return original(self, payload)
+        except Exception:
+            return payload.path if payload is not None else None
+
+    preprocess.hands_on_unreadable_files = True  # type: ignore[attr-defined]
+    gr.Image.preprocess = preprocess
+
+
+def _header(loader: ModelLoader) -> dict:
+    with gr.Row(elem_id="header"):
+        with gr.Column(scale=3, min_width=300):
+            gr.HTML(f"<h1>{texts.TITLE}</h1><p>{texts.INTRODUCTION}</p>", elem_id="title")
+        with gr.Column(scale=1, min_width=260, elem_id="state"):
+            status = gr.HTML(texts.status(loader.name, loader.state.step, None), elem_id="status")
+            retry = gr.Button("Try again", visible=False, size="sm", elem_id="retry")
+    return {"status": status, "retry": retry}
+
+
+def _picture_side() -> dict:
+    picture = gr.Image(
+        label=texts.PICTURE, type="filepath", image_mode=None, sources=["upload", "webcam", "clipboard"], height=340,
+        buttons=["fullscreen"], placeholder=texts.PICTURE_HINT, elem_id="picture",
+        webcam_options=gr.WebcamOptions(mirror=False),
+    )  # fmt: skip
+    thumbnails = gr.Gallery(
+        [(str(photo.path), photo.title) for photo in gallery.photos()], label=texts.GALLERY, columns=6, rows=2,
+        height="auto", allow_preview=False, object_fit="cover", interactive=False, buttons=[], elem_id="gallery",
+    )  # fmt: skip
+    with gr.Accordion(texts.CREDITS, open=False, elem_id="credits"):
+        gr.Markdown(gallery.credits_table())
+    return {"picture": picture, "gallery": thumbnails}
+
+
+def _chat_side() -> dict:
+    chat = gr.Chatbot(
+        label=texts.CHAT, height=420, placeholder=texts.CHAT_HINT, buttons=["copy", "copy_all"], render_markdown=False,
+        allow_tags=False, latex_delimiters=[], feedback_options=None, layout="bubble", elem_id="chat",
+    )  # fmt: skip
+    with gr.Row(elem_id="suggestions"):
+        suggestions = tuple(gr.Button(text, size="sm", min_width=80) for text in texts.GENERIC_QUESTIONS)
+    with gr.Row(elem_id="ask"):
+        question = gr.Textbox(
+            label=texts.QUESTION, show_label=False, placeholder=texts.QUESTION_HINT, max_lines=4, scale=8, min_width=160,
+            max_length=MOST_CHARACTERS, container=False, autofocus=False, elem_id="question",
+            html_attributes=gr.InputHTMLAttributes(autocomplete="off", autocorrect="on"),
+        )  # fmt: skip
+        send = gr.Button("Send", variant="primary", scale=1, min_width=88, elem_id="send")
+        stop = gr.Button("Stop", variant="stop", scale=1, min_width=88, visible=False, elem_id="stop")
+    with gr.Row(elem_id="tools"):
+        again = gr.Button("Another answer", size="sm", min_width=60, interactive=False, elem_id="again")
+        undo = gr.Button("Undo", size="sm", min_width=60, interactive=False, elem_id="undo")
+        clear = gr.Button("Clear", size="sm", min_width=60, interactive=False, elem_id="clear")
+    facts = gr.HTML("", elem_id="facts")
+    return {
+        "chat": chat, "suggestions": suggestions, "question": question, "send": send, "stop": stop, "again": again,
+        "undo": undo, "clear": clear, "facts": facts, **_panels(),
+    }  # fmt: skip
+
+
+def _panels() -> dict:
+    start = Panel()
+    with gr.Accordion(texts.SETTINGS, open=False, elem_id="settings"):
+        temperature = gr.Slider(
+            0, 1.5, start.temperature, step=0.1, label="Temperature", elem_id="temperature",
+            info="0 takes the likeliest word every time; higher values draw more boldly.",
+        )  # fmt: skip
+        top_p = gr.Slider(
+            0.1, 1, start.top_p, step=0.05, label="Top-p", elem_id="top-p",
+            info="Draw from the likeliest words that have this share of the probability together.",
+        )  # fmt: skip
+        length = gr.Slider(
+            FEWEST_TOKENS, MOST_TOKENS, start.max_tokens, step=8, label="Longest answer, in tokens", elem_id="length",
+            info="A token is about three quarters of a word.",
+        )  # fmt: skip
+        penalty = gr.Slider(
+            1, 1.5, start.repetition_penalty, step=0.05, label="Repetition penalty", elem_id="penalty",
+            info="Above 1, words of the answer so far become less likely.",
+        )  # fmt: skip
+        seed = gr.Number(
+            start.seed, label="Seed", precision=0, minimum=0, elem_id="seed",
+            info="The same number gives the same draw; empty draws anew. Used when the temperature is above 0.",
+        )  # fmt: skip
+        gr.Markdown(texts.NO_BEAMS)
+    with gr.Accordion(texts.PROMPT, open=False, elem_id="prompt-panel"):
+        prompt = gr.Textbox(
+            label=texts.PROMPT, info=texts.PROMPT_INFO, lines=3, max_lines=12, interactive=False, buttons=["copy"],
+            elem_id="prompt",
+        )  # fmt: skip
+    return {"settings": (temperature, top_p, length, penalty, seed), "prompt": prompt}
+
+
+def _footer(loader: ModelLoader) -> None:
+    about = texts.ABOUT_POCKET if loader.name == "pocket" else texts.about(loader.name)
+    larger = f"<p>{texts.LARGER_MODEL} <code>{texts.LARGER_COMMAND}</code></p>"
+    gr.HTML(f"<p>{about}</p>{larger}<p>{texts.PRIVACY}</p>", elem_id="about")

@@ -1,0 +1,83 @@
+"""How the page is served: limits, look, a health address, and nothing that tells anybody what people do on it."""
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import gallery
+from .loading import ModelLoader
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+LARGEST_FILE = "15mb"
+MOST_WAITING = 32  # visitors who wait for an answer; the next one is asked to come back later
+HEALTH = "/gradio_api/healthz"
+STYLE = Path(__file__).parent / "page.css"
+
+
+def import_gradio() -> None:
+    """Import Gradio in half the time.
+
+    At import it writes a type stub for each of its classes beside their sources, which takes a second and needs a
+    folder that can be written. It leaves out classes whose source it cannot find.
+    """
+    original = inspect.getfile
+
+    def getfile(wanted: Any) -> str:
+        if isinstance(wanted, type) and wanted.__module__.startswith("gradio."):
+            raise OSError("not needed")
+        return original(wanted)
+
+    inspect.getfile = getfile
+    try:
+        import gradio  # noqa: F401
+    finally:
+        inspect.getfile = original
+
+
+def serve(page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share: bool) -> str:
+    """Serve the page from now on; returns its address.
+
+    Args:
+        page: the page.
+        loader: the model behind it, for the health address.
+        host: the address to listen on.
+        port: the port to listen on.
+        share: also through a public tunnel of Gradio's makers.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    page.queue(max_size=MOST_WAITING, api_open=False)
+    _, local, public = page.launch(
+        server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=False,
+        max_file_size=LARGEST_FILE, allowed_paths=[str(gallery.FOLDER)], run_history=False, enable_monitoring=False,
+        ssr_mode=False, pwa=False, mcp_server=False, footer_links=["settings"], theme=_theme(), css_paths=STYLE,
+        app_kwargs={"routes": [_health_route(loader)]},
+    )  # fmt: skip
+    return public or local
+
+
+def _health_route(loader: ModelLoader) -> Any:
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    def health(request: Any) -> JSONResponse:
+        """200 once the model answers, 503 before."""
+        ready = loader.model is not None
+        return JSONResponse({"ready": ready, "model": loader.name}, status_code=200 if ready else 503)
+
+    return Route(HEALTH, health)
+
+
+def _theme() -> "gr.Theme":
+    """Calm colours and the fonts of the visitor's own system: nothing is fetched from elsewhere."""
+    import gradio as gr
+
+    sans = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+    mono = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+    return gr.themes.Soft(
+        primary_hue="teal", secondary_hue="teal", neutral_hue="stone", font=sans, font_mono=mono,
+        radius_size="lg", text_size="md",
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""The panel of answer settings: what it shows and what comes out of it."""
+
+import random
+from dataclasses import dataclass, replace
+
+from blip2_core.answer_settings import AnswerSettings
+from blip2_core.errors import SettingsError
+
+from . import texts
+from .conversation import VisitorError
+
+FEWEST_TOKENS, MOST_TOKENS = 8, 256
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The values of the panel as the browser sends them, so nothing about them is certain.
+
+    Args:
+        temperature: 0 picks the likeliest word each time.
+        top_p: share of the probability to draw from.
+        max_tokens: length of the longest answer.
+        repetition_penalty: above 1 makes words of the answer so far less likely.
+        seed: makes a draw repeatable; None or empty draws anew.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 0.9
+    max_tokens: float = 96
+    repetition_penalty: float = 1.1
+    seed: float | None = None
+
+    def settings(self) -> AnswerSettings:
+        """The settings for one answer.
+
+        Raises:
+            VisitorError: a value out of its range.
+        """
+        try:
+            length = int(self.max_tokens)
+            seed = None if self.seed is None else int(self.seed)
+            if not FEWEST_TOKENS <= length <= MOST_TOKENS:
+                raise SettingsError(f"max_tokens: expected {FEWEST_TOKENS} to {MOST_TOKENS}, got {length}.")
+            return AnswerSettings(
+                max_new_tokens=length, temperature=self.temperature, top_p=self.top_p if self.temperature else 1.0,
+                repetition_penalty=self.repetition_penalty, seed=seed,
+            )  # fmt: skip
+        except (SettingsError, TypeError, ValueError, OverflowError):
+            raise VisitorError(texts.BAD_SETTINGS) from None
+
+
+def settings_for_another(settings: AnswerSettings) -> AnswerSettings:
+    """Settings that give another answer to the same question: drawn at random, with a seed of its own."""
+    temperature = settings.temperature if settings.temperature > 0 else 0.7
+    return replace(
+        settings, temperature=temperature, top_p=min(settings.top_p, 0.9), seed=random.randrange(LARGEST_SEED)
+    )
