@@ -167,9 +167,20 @@ def test_the_inks_of_a_printing_press_become_rgb():
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
 def test_sixteen_bits_are_scaled_and_not_clipped(form):
-    values = np.array([[0, 257 * 64], [257 * 128, 65_535]], dtype=np.uint16)
+    values = np.array([[0, 16_384], [32_800, 65_535]], dtype=np.uint16)
     opened = open_image(encoded(Image.fromarray(values), form))
     assert np.asarray(opened)[..., 0].tolist() == [[0, 64], [128, 255]]
+
+
+@pytest.mark.parametrize("full", [1.0, 255.0, 65_535.0, 1e6])
+def test_grey_of_32_bits_is_scaled_by_the_smallest_usual_range_that_holds_it(full):
+    values = np.array([[0, full / 4], [full / 2, full]], dtype=np.float32)
+    assert np.asarray(open_image(Image.fromarray(values)))[..., 0].tolist() == [[0, 64], [128, 255]]
+
+
+def test_numbers_that_are_none_do_not_spoil_the_others():
+    values = np.array([[float("nan"), -3.0], [0.0, 1.0]], dtype=np.float32)
+    assert np.asarray(open_image(Image.fromarray(values)))[..., 0].tolist() == [[0, 0], [0, 255]]
 
 
 def test_a_palette_with_transparency_shows_white_in_its_holes():
