@@ -3,6 +3,7 @@
 The page is there at once; the model loads behind it, and the page tells how far it is.
 """
 
+# ruff: noqa: T201
 import argparse
 import os
 import sys

@@ -67,6 +67,7 @@ class Conversation:
         self._seen: str | None = None  # the picture that the session has looked at
         self._session: ChatSession | None = None
         self._stopping = False
+        self._pending: Exchange | None = None
         self._begin_anew(note="")
 
     @property
@@ -123,8 +124,7 @@ class Conversation:
         if len(question) > MOST_CHARACTERS:
             raise VisitorError(texts.LONG_QUESTION.format(most=MOST_CHARACTERS, got=len(question)))
         self.show(picture)
-        self._stopping = False
-        self.exchanges.append(Exchange(question))
+        self._add(question)
 
     def begin_again(self) -> None:
         """Take the last answer back; `answer` gives another one to the same question.
@@ -132,15 +132,17 @@ class Conversation:
         Raises:
             VisitorError: nothing was asked, or an answer is on its way.
         """
-        question = self.undo()
-        self._stopping = False
-        self.exchanges.append(Exchange(question))
+        self._add(self.undo())
 
     def answer(self, settings: "AnswerSettings") -> Iterator[None]:
-        """Answer the question that was begun; yields whenever there is more to draw. Closing it stops the work."""
-        if not self.exchanges or self.exchanges[-1].answer:
+        """Answer the question that was begun, if one was; yields whenever there is more to draw.
+
+        Closing it stops the work.
+        """
+        exchange, self._pending = self._pending, None
+        if exchange is None:
             return
-        exchange, self.running = self.exchanges[-1], True
+        self.running = True
         try:
             yield from self._wait_for_model(exchange)
             if self.loader.model is not None and not self._stopping:
@@ -154,6 +156,11 @@ class Conversation:
         finally:
             self.running = False
         yield
+
+    def refuse(self) -> None:
+        """Drop the question that was begun without answering it."""
+        if self._pending is not None:
+            self.undo()
 
     def stop(self) -> None:
         """Stop the answer that is on its way, or about to begin; any thread may call it."""
@@ -172,6 +179,7 @@ class Conversation:
         if not self.exchanges:
             raise VisitorError(texts.NOTHING_ASKED)
         exchange = self.exchanges.pop()
+        self._pending = None
         if exchange.remembered and self._session is not None:
             self._session.undo()
         self.prompt = self.facts = ""
@@ -182,8 +190,14 @@ class Conversation:
         self.stop()
         self._begin_anew(note="")
 
+    def _add(self, question: str) -> None:
+        self._stopping = False
+        self._pending = Exchange(question)
+        self.exchanges.append(self._pending)
+
     def _begin_anew(self, *, note: str) -> None:
         self.exchanges: list[Exchange] = []
+        self._pending = None
         self.prompt = self.facts = ""
         self._note = note
         if self._session is not None:

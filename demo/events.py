@@ -55,10 +55,10 @@ def _connect_status(page: gr.Blocks, parts: "Parts", loader: ModelLoader) -> Non
 
 def _status(loader: ModelLoader) -> str:
     if (model := loader.model) is not None:
-        return texts.ready(loader.name, model.precision, model.device.type)
+        return texts.ready(loader.title, model.precision, model.device.type)
     if loader.state.error is not None:
-        return texts.failed(loader.name)
-    return texts.status(loader.name, loader.state.step, loader.state.fraction)
+        return texts.failed(loader.title)
+    return texts.status(loader.title, loader.state.step, loader.state.fraction)
 
 
 def _connect_picture(parts: "Parts") -> None:
@@ -78,7 +78,7 @@ def _show(conversation: Conversation, picture: str | None) -> list:
     try:
         conversation.show(picture)
     except VisitorError as error:
-        gr.Warning(str(error))
+        gr.Warning(str(error), duration=8, title=texts.NOT_YET)
         kept = picture = None
     buttons = [gr.Button(text) for text in suggestions(picture)]
     buttons += [gr.Button(visible=False)] * (len(texts.GENERIC_QUESTIONS) - len(buttons))
@@ -114,7 +114,7 @@ def _begin(conversation: Conversation, picture: str | None, question: str) -> li
     try:
         conversation.begin(question, picture)
     except VisitorError as error:
-        raise _toast(error) from None
+        return _refused(error, 7)
     return _asked(conversation, question="")
 
 
@@ -122,7 +122,7 @@ def _begin_again(conversation: Conversation) -> list:
     try:
         conversation.begin_again()
     except VisitorError as error:
-        raise _toast(error) from None
+        return _refused(error, 7)
     return _asked(conversation, question=gr.skip())
 
 
@@ -144,8 +144,9 @@ def _draw_answer(conversation: Conversation, panel: tuple, *, another: bool) -> 
     try:
         settings = Panel(*panel).settings()
     except VisitorError as error:
-        conversation.undo()
-        raise _toast(error) from None
+        conversation.refuse()
+        yield _refused(error, 3)
+        return
     drawn_at = 0.0
     for _ in conversation.answer(settings_for_another(settings) if another else settings):
         if time.monotonic() - drawn_at > REDRAW:
@@ -173,7 +174,7 @@ def _undo(conversation: Conversation) -> list:
     try:
         question = conversation.undo()
     except VisitorError as error:
-        raise _toast(error) from None
+        return _refused(error, 7)
     return [conversation.messages, conversation.prompt, conversation.facts, question, *_tool_updates(conversation)]
 
 
@@ -191,5 +192,7 @@ def _tool_updates(conversation: Conversation) -> list[gr.Button]:
     return [gr.Button(interactive=bool(conversation.exchanges))] * 3
 
 
-def _toast(error: VisitorError) -> gr.Error:
-    return gr.Error(str(error), title="Not yet", duration=8, print_exception=False)
+def _refused(error: VisitorError, outputs: int) -> list:
+    """Tell the visitor and leave the page as it is. Raising `gr.Error` would cover the chat with an "Error" badge."""
+    gr.Warning(str(error), duration=8, title=texts.NOT_YET)
+    return [gr.skip()] * outputs

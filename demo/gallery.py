@@ -64,8 +64,8 @@ def find(path: str | Path) -> Photo | None:
 
 def credits_table() -> str:
     """Sources and licences as a Markdown table."""
-    rows = ["| Photograph | By | Licence | Changes |", "| --- | --- | --- | --- |"]
+    rows = ["| Photograph | By | Licence | |", "| --- | --- | --- | --- |"]
     for photo in photos():
-        licence = f"[{photo.licence}]({photo.licence_url}) ([stated here]({photo.licence_stated_at}))"
-        rows.append(f"| [{photo.title}]({photo.source}) | {photo.author} | {licence} | {photo.changes} |")
+        licence = f"[{photo.licence}]({photo.licence_url}) | [stated here]({photo.licence_stated_at})"
+        rows.append(f"| [{photo.title}]({photo.source}) | {photo.author} | {licence} |")
     return "\n".join(rows)

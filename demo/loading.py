@@ -1,10 +1,12 @@
 """Loads the model behind the page, so that the page is there at once and can tell how far the model is."""
 
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blip2_core.builtin import BUILTIN_MODELS
 from blip2_core.errors import Blip2Error, FrozenPartError
 
 if TYPE_CHECKING:
@@ -62,6 +64,12 @@ class ModelLoader:
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until loading has ended, well or badly; says whether it has."""
         return self._ended.wait(seconds)
+
+    @property
+    def title(self) -> str:
+        """What the page calls it: of a folder its last name only, for the rest of the path is nobody's business."""
+        folder = self.name not in BUILTIN_MODELS and os.path.isdir(self.name)
+        return os.path.basename(os.path.abspath(self.name)) if folder else self.name
 
     @property
     def may_retry(self) -> bool:

@@ -35,7 +35,7 @@ class Parts:
     undo: gr.Button
     clear: gr.Button
     facts: gr.HTML
-    settings: tuple[gr.Slider | gr.Number, ...]
+    settings: tuple[gr.Slider | gr.Textbox, ...]
     prompt: gr.Textbox
 
 
@@ -51,10 +51,10 @@ def build_page(loader: ModelLoader) -> gr.Blocks:
         found |= _header(loader)
         with gr.Row(elem_id="columns"):
             with gr.Column(scale=5, min_width=320, elem_id="left"):
-                found |= _picture_side()
+                found |= _picture_side(loader)
             with gr.Column(scale=6, min_width=320, elem_id="right"):
                 found |= _chat_side()
-        _footer(loader)
+        gr.HTML(f"<p>{texts.PRIVACY}</p>", elem_id="privacy")
         parts = Parts(**{field.name: found[field.name] for field in fields(Parts)})
         events.connect(page, parts, loader)
     return page
@@ -85,37 +85,40 @@ def _header(loader: ModelLoader) -> dict:
         with gr.Column(scale=3, min_width=300):
             gr.HTML(f"<h1>{texts.TITLE}</h1><p>{texts.INTRODUCTION}</p>", elem_id="title")
         with gr.Column(scale=1, min_width=260, elem_id="state"):
-            status = gr.HTML(texts.status(loader.name, loader.state.step, None), elem_id="status")
+            status = gr.HTML(texts.status(loader.title, loader.state.step, None), elem_id="status")
             retry = gr.Button("Try again", visible=False, size="sm", elem_id="retry")
     return {"status": status, "retry": retry}
 
 
-def _picture_side() -> dict:
+def _picture_side(loader: ModelLoader) -> dict:
     picture = gr.Image(
-        label=texts.PICTURE, type="filepath", image_mode=None, sources=["upload", "webcam", "clipboard"], height=340,
-        buttons=["fullscreen"], placeholder=texts.PICTURE_HINT, elem_id="picture",
+        label=texts.PICTURE, show_label=False, type="filepath", image_mode=None, height=340, buttons=["fullscreen"],
+        sources=["upload", "webcam", "clipboard"], placeholder=texts.PICTURE_HINT, elem_id="picture",
         webcam_options=gr.WebcamOptions(mirror=False),
     )  # fmt: skip
+    gr.HTML(f"<h2>{texts.GALLERY}</h2>", elem_id="gallery-title")
     thumbnails = gr.Gallery(
-        [(str(photo.path), photo.title) for photo in gallery.photos()], label=texts.GALLERY, columns=6, rows=2,
-        height="auto", allow_preview=False, object_fit="cover", interactive=False, buttons=[], elem_id="gallery",
+        [(str(photo.path), photo.title) for photo in gallery.photos()], label=texts.GALLERY, show_label=False,
+        columns=6, allow_preview=False, object_fit="cover", interactive=False, buttons=[], container=False,
+        elem_id="gallery",
     )  # fmt: skip
+    gr.HTML(_about(loader), elem_id="about")
     with gr.Accordion(texts.CREDITS, open=False, elem_id="credits"):
-        gr.Markdown(gallery.credits_table())
+        gr.Markdown(f"{gallery.credits_table()}\n\n{texts.CHANGES}")
     return {"picture": picture, "gallery": thumbnails}
 
 
 def _chat_side() -> dict:
     chat = gr.Chatbot(
-        label=texts.CHAT, height=420, placeholder=texts.CHAT_HINT, buttons=["copy", "copy_all"], render_markdown=False,
-        allow_tags=False, latex_delimiters=[], feedback_options=None, layout="bubble", elem_id="chat",
+        label=texts.CHAT, show_label=False, height=430, placeholder=texts.CHAT_HINT, buttons=["copy_all"],
+        render_markdown=False, allow_tags=False, latex_delimiters=[], feedback_options=None, elem_id="chat",
     )  # fmt: skip
     with gr.Row(elem_id="suggestions"):
         suggestions = tuple(gr.Button(text, size="sm", min_width=80) for text in texts.GENERIC_QUESTIONS)
     with gr.Row(elem_id="ask"):
         question = gr.Textbox(
-            label=texts.QUESTION, show_label=False, placeholder=texts.QUESTION_HINT, max_lines=4, scale=8, min_width=160,
-            max_length=MOST_CHARACTERS, container=False, autofocus=False, elem_id="question",
+            label=texts.QUESTION, show_label=False, placeholder=texts.QUESTION_HINT, max_lines=4, scale=8,
+            min_width=160, max_length=MOST_CHARACTERS, container=False, autofocus=False, elem_id="question",
             html_attributes=gr.InputHTMLAttributes(autocomplete="off", autocorrect="on"),
         )  # fmt: skip
         send = gr.Button("Send", variant="primary", scale=1, min_width=88, elem_id="send")
@@ -150,20 +153,21 @@ def _panels() -> dict:
             1, 1.5, start.repetition_penalty, step=0.05, label="Repetition penalty", elem_id="penalty",
             info="Above 1, words of the answer so far become less likely.",
         )  # fmt: skip
-        seed = gr.Number(
-            start.seed, label="Seed", precision=0, minimum=0, elem_id="seed",
-            info="The same number gives the same draw; empty draws anew. Used when the temperature is above 0.",
+        seed = gr.Textbox(
+            start.seed, label="Seed", placeholder="empty: a new one each time", max_length=10, elem_id="seed",
+            info="The same whole number gives the same draw. Used when the temperature is above 0.",
         )  # fmt: skip
         gr.Markdown(texts.NO_BEAMS)
     with gr.Accordion(texts.PROMPT, open=False, elem_id="prompt-panel"):
+        gr.Markdown(texts.PROMPT_INFO)
         prompt = gr.Textbox(
-            label=texts.PROMPT, info=texts.PROMPT_INFO, lines=3, max_lines=12, interactive=False, buttons=["copy"],
+            label=texts.PROMPT, show_label=False, container=False, lines=3, max_lines=12, interactive=False,
             elem_id="prompt",
         )  # fmt: skip
     return {"settings": (temperature, top_p, length, penalty, seed), "prompt": prompt}
 
 
-def _footer(loader: ModelLoader) -> None:
-    about = texts.ABOUT_POCKET if loader.name == "pocket" else texts.about(loader.name)
-    larger = f"<p>{texts.LARGER_MODEL} <code>{texts.LARGER_COMMAND}</code></p>"
-    gr.HTML(f"<p>{about}</p>{larger}<p>{texts.PRIVACY}</p>", elem_id="about")
+def _about(loader: ModelLoader) -> str:
+    """What the model can and cannot do, and how to load a stronger one."""
+    about = texts.ABOUT_POCKET if loader.name == "pocket" else texts.about(loader.title)
+    return f"<p>{about}</p><p>{texts.LARGER_MODEL}<br><code>{texts.LARGER_COMMAND}</code></p>"

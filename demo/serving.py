@@ -72,12 +72,28 @@ def _health_route(loader: ModelLoader) -> Any:
 
 
 def _theme() -> "gr.Theme":
-    """Calm colours and the fonts of the visitor's own system: nothing is fetched from elsewhere."""
+    """Calm colours of enough contrast, and the fonts of the visitor's own system: nothing is fetched from elsewhere."""
     import gradio as gr
 
     sans = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
     mono = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
-    return gr.themes.Soft(
+    theme = gr.themes.Soft(
         primary_hue="teal", secondary_hue="teal", neutral_hue="stone", font=sans, font_mono=mono,
         radius_size="lg", text_size="md",
+    )  # fmt: skip
+    return theme.set(
+        body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400",
+        link_text_color="*primary_700", link_text_color_hover="*primary_800", link_text_color_visited="*primary_700",
+        block_border_width="1px", block_border_color="*neutral_200", block_border_color_dark="*neutral_700",
+        block_shadow="none", block_title_background_fill="none", block_title_background_fill_dark="none",
+        block_title_padding="0", block_title_text_color="*neutral_800", block_title_text_color_dark="*neutral_100",
+        input_border_color="*neutral_300", input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400", input_shadow="none",
+        button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_text_color="white", button_primary_text_color_dark="white",
+        button_secondary_background_fill="white", button_secondary_background_fill_dark="*neutral_800",
+        button_secondary_background_fill_hover_dark="*neutral_700", button_secondary_shadow="none",
+        button_secondary_border_color="*neutral_300", button_border_width="1px",
+        slider_color="*primary_600",
     )  # fmt: skip

@@ -22,14 +22,14 @@ class Panel:
         top_p: share of the probability to draw from.
         max_tokens: length of the longest answer.
         repetition_penalty: above 1 makes words of the answer so far less likely.
-        seed: makes a draw repeatable; None or empty draws anew.
+        seed: makes a draw repeatable; empty draws anew.
     """
 
     temperature: float = 0.0
     top_p: float = 0.9
     max_tokens: float = 96
     repetition_penalty: float = 1.1
-    seed: float | None = None
+    seed: str = ""
 
     def settings(self) -> AnswerSettings:
         """The settings for one answer.
@@ -39,14 +39,14 @@ class Panel:
         """
         try:
             length = int(self.max_tokens)
-            seed = None if self.seed is None else int(self.seed)
+            seed = int(self.seed) if self.seed and self.seed.strip() else None
             if not FEWEST_TOKENS <= length <= MOST_TOKENS:
                 raise SettingsError(f"max_tokens: expected {FEWEST_TOKENS} to {MOST_TOKENS}, got {length}.")
             return AnswerSettings(
                 max_new_tokens=length, temperature=self.temperature, top_p=self.top_p if self.temperature else 1.0,
                 repetition_penalty=self.repetition_penalty, seed=seed,
             )  # fmt: skip
-        except (SettingsError, TypeError, ValueError, OverflowError):
+        except (SettingsError, AttributeError, TypeError, ValueError, OverflowError):
             raise VisitorError(texts.BAD_SETTINGS) from None
 
 

@@ -13,7 +13,7 @@ ABOUT_POCKET = (
     "text, it knows nobody by face, and <strong>the facts it tells may be invented</strong>: do not rely on them."
 )
 LARGER_MODEL = "With a GPU, start a large model instead:"
-LARGER_COMMAND = "python app.py --model Salesforce/instructblip-flan-t5-xl --precision int8"
+LARGER_COMMAND = "python app.py <span>--model Salesforce/instructblip-flan-t5-xl</span> <span>--precision int8</span>"
 PRIVACY = (
     "Pictures and questions stay on the computer that serves this page. Uploads are deleted after about an hour, "
     "nothing is logged, and the page asks no other site for anything."
@@ -23,10 +23,14 @@ PICTURE = "Picture"
 PICTURE_HINT = "Drop a picture here, click to choose one,\nor use the camera or the clipboard"
 GALLERY = "Or click a photograph"
 CREDITS = "Where the photographs come from"
+CHANGES = "All were saved as JPEG of at most 640 pixels a side; the pen was cropped, too."
 CHAT = "Conversation"
-CHAT_HINT = "### Ask about the picture\nChoose a photograph, then type a question or click one of the suggestions."
+CHAT_HINT = (
+    '<div class="hint"><strong>Ask about the picture</strong>'
+    "<span>Choose a photograph, then type a question or click a suggestion.</span></div>"
+)
 QUESTION = "Your question"
-QUESTION_HINT = "What would you like to know about the picture?"
+QUESTION_HINT = "Ask about the picture"
 NEW_CONVERSATION = "New picture, new conversation. What would you like to know about it?"
 SETTINGS = "How an answer is picked"
 PROMPT = "The exact prompt"
@@ -44,6 +48,7 @@ GENERIC_QUESTIONS = (
     "Tell me something about the history of this place.",
 )
 
+NOT_YET = "Not yet"
 NO_PICTURE = "There is no picture yet. Click a photograph below, or drop one of your own on the left."
 EMPTY_QUESTION = "The question is empty. Type a question about the picture first."
 LONG_QUESTION = "The question is too long: at most {most:,} characters fit, this one has {got:,}. Please shorten it."
@@ -71,7 +76,7 @@ def about(model: str) -> str:
 
 def waiting(step: str, fraction: float | None) -> str:
     """What stands in the place of an answer while the model is loading."""
-    return f"I will answer as soon as the model is here. {step}{_percent(fraction)} …"
+    return f"I will answer as soon as the model is here: {step}{_percent(fraction)} …"
 
 
 def status(name: str, step: str, fraction: float | None) -> str:

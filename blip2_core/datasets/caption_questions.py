@@ -29,9 +29,9 @@ ASKED_OBJECTS = {
     "watch": lexicon.THINGS | lexicon.ANIMALS | lexicon.PEOPLE,
     "lick": lexicon.THINGS | lexicon.PEOPLE,
 }
-COLOURED_THINGS = (lexicon.THINGS | frozenset({"car", "truck", "boat", "bus", "building", "wall", "couch", "bench", "slide", "tent"})) - {
-    "water", "music", "trick", "mountain", "cliff", "wave", "baby", "dog", "cat", "puppy", "bull", "horse", "snowball",
-}  # fmt: skip
+COLOURED_THINGS = (
+    lexicon.THINGS | frozenset("car truck boat bus building wall couch bench slide tent".split())
+) - frozenset("water music trick mountain cliff wave baby dog cat puppy bull horse snowball".split())
 OFTEN_MEANT_PLACES = ("in", "on", "through", "across", "along", "over", "down", "at")
 PATTERNS = frozenset({"striped", "plaid", "flowered", "checkered", "camouflage", "leather", "denim", "hooded"})
 FEWEST_AGREEING, FEWEST_FOR_ONE = 2, 3  # so many captions must give the same number
@@ -110,7 +110,7 @@ def _colours_of_animals(scene: Scene) -> Iterator[Draft]:
 def _colours_of_things(scene: Scene) -> Iterator[Draft]:
     heads = {phrase.head for sentence in scene.sentences for phrase in sentence.phrases if phrase.colour}
     for head in sorted(heads & COLOURED_THINGS):
-        thing = scene.the_one(head, lambda phrase, head=head: phrase.head == head)
+        thing = scene.the_one(head, frozenset({head}))
         if thing and not thing.plural:
             colours = [phrase.colour for _, phrase in thing.mentions if phrase.colour]
             name = thing.mentions[0][1].name
@@ -171,7 +171,7 @@ def agreed_number(scene: Scene, head: str) -> int | None:
     Plurals without a number ("dogs") agree with two and more; one takes three captions.
     """
     group = lexicon.DOGS if head in lexicon.DOGS else _counted_as(head)
-    by_caption = [[phrase for _, phrase in caption] for caption in scene.mentions(lambda phrase: phrase.head in group)]
+    by_caption = [[phrase for _, phrase in caption] for caption in scene.mentions(group)]
     counts = [_count(phrases) for phrases in by_caption if phrases]
     numbers = [count for count in counts if count]
     if len(set(numbers)) != 1 or numbers[0] not in lexicon.NUMBER_WORDS:
@@ -186,7 +186,10 @@ def agreed_number(scene: Scene, head: str) -> int | None:
 
 def _count(phrases: Sequence[NounPhrase]) -> int | None:
     """How many one caption counts; None if it does not say."""
-    if any(phrase.number is None and phrase.plural or phrase.determiner in ("other", "each", "the") and len(phrases) > 1 for phrase in phrases):
+    if any(
+        phrase.number is None and phrase.plural or phrase.determiner in ("other", "each", "the") and len(phrases) > 1
+        for phrase in phrases
+    ):
         return None
     return sum(phrase.number or 1 for phrase in phrases)
 
@@ -254,7 +257,7 @@ def _kinds_of_animal(scene: Scene) -> Iterator[Draft]:
 def _who(scene: Scene) -> Iterator[Draft]:
     """ "Who is in the picture?", where the captions know one person or one group."""
     people = [p for s in scene.sentences for p in s.phrases if p.head in lexicon.PEOPLE - {"team", "crowd"}]
-    together = scene.the_one("", lambda phrase: phrase.head in lexicon.PEOPLE)
+    together = scene.the_one("", lexicon.PEOPLE)
     if not together or len(together.mentions) < FEWEST_AGREEING + 1:
         return
     names = by_agreement([p.head for p in people])
@@ -263,7 +266,9 @@ def _who(scene: Scene) -> Iterator[Draft]:
     else:
         answers = [("an " if name[0] in "aeiou" else "a ") + name for name in names]
     answers += ["people"] if together.plural else ["a person", *_wider_person(names)]
-    yield from _draft("Who is in the picture?", tuple(dict.fromkeys([*by_agreement(answers[: len(people)]), *answers])), "object")
+    yield from _draft(
+        "Who is in the picture?", tuple(dict.fromkeys([*by_agreement(answers[: len(people)]), *answers])), "object"
+    )
 
 
 def _wider_person(names: Sequence[str]) -> list[str]:
@@ -286,7 +291,7 @@ def _verb_of(predicates: Sequence[Predicate], text: str) -> str:
 
 def _shorter(predicates: Sequence[Predicate]) -> list[str]:
     """The verbs alone, where that says something."""
-    return [p.text.split()[0] for p in predicates if p.verb not in lexicon.VAGUE_VERBS | {"hold", "ride", "perform", "hit"}]
+    return [p.text.split()[0] for p in predicates if p.verb not in lexicon.VAGUE_VERBS | lexicon.WITH_OBJECT | {"ride"}]
 
 
 def placed_activities(draft: Draft, scene: Scene) -> tuple[str, ...]:
@@ -301,7 +306,12 @@ def _places(scene: Scene) -> Iterator[Draft]:
         found = [_place_of(sentence, phrase) for sentence, phrase in actor.mentions]
         answers = by_agreement([text for text in found if text])
         if answers:
-            more = [f"{prep} the {text.split(' ', 2)[2]}" for text in answers for prep in ("in", "on", "at") if text.count(" ") > 1]
+            more = [
+                f"{prep} the {text.split(' ', 2)[2]}"
+                for text in answers
+                for prep in ("in", "on", "at")
+                if text.count(" ") > 1
+            ]
             question = f"Where {actor.is_are} the {actor.name}?"
             yield from _draft(question, tuple(dict.fromkeys([*answers, *more])), "place")
 

@@ -95,6 +95,8 @@ def _read_pairs(file: Path) -> list[tuple[str, str, str]]:
         try:
             question, image = clean_question(asked)
         except ValueError as error:
-            raise DataError(f'{file.name}, line {number}: expected a question about "image<N>", got {asked[:60]!r}.') from error
+            raise DataError(
+                f'{file.name}, line {number}: expected a question about "image<N>", got {asked[:60]!r}.'
+            ) from error
         pairs.append((question, answer, image))
     return pairs

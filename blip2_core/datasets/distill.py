@@ -16,12 +16,13 @@ from typing import Any
 from ..errors import DataError
 from .record_files import Question
 
-TEMPERATURE, TOP_P, REPETITION_PENALTY = 0.7, 0.9, 1.1
-MOST_SENTENCES, FEWEST_WORDS = 2, 5  # of what the model adds, and of a sentence
+TEMPERATURE, TOP_P, REPETITION_PENALTY = 0.5, 0.9, 1.1
+FEWEST_WORDS = 5  # of a sentence
+PUNCTUATION = (",", ".", "'", "’", ";", ":")
 _SENTENCE = re.compile(r"[^.!?]+[.!?](?=\s|$)")
 _DOUBTFUL = re.compile(
     r"\b(1\d{3}|20\d\d|BC|AD|I'm|I am|As an AI|sorry|language model|picture|image|photo|caption|genus|named after|"
-    r"named by|century|known for its ability|Answer|Question|question)\b|\bfamily [A-Z]|[\[\]{}<>#*_|]|\d\.\s|\.\."
+    r"named by|century|according to|Answer|Question|question)\b|\bfamily [A-Z]|[\[\]{}<>#*_|]|\d\.\s|\.\."
 )
 
 
@@ -86,12 +87,13 @@ def good_answer(lesson: Lesson, continued: str) -> str:
     """The beginning with the good sentences of what the model added; "" if too little is left.
 
     Args:
-        lesson: its beginning ends inside a sentence or behind one.
+        lesson: its beginning ends inside a sentence.
         continued: the raw text that the model wrote behind the beginning.
     """
-    known, _, opened = lesson.beginning.rpartition(". ") if not lesson.beginning.endswith(".") else (lesson.beginning, "", "")
-    known = known + "." if known and not known.endswith(".") else known
-    text = f"{opened}{'' if not opened or continued[:1] in ',.' else ' '}{continued.strip()}".split("\n")[0]
+    known, full_stop, opened = lesson.beginning.rpartition(". ")
+    known = f"{known}{full_stop}".strip()
+    text = f"{opened}{'' if continued.lstrip()[:1] in PUNCTUATION else ' '}{continued.strip()}".split("\n")[0]
+    most_sentences = max(1, 3 - known.count(". ") - bool(known))
     sentences: list[str] = []
     for sentence in (found.strip() for found in _SENTENCE.findall(text)):
         if _is_good(sentence, sentences):
@@ -100,7 +102,7 @@ def good_answer(lesson: Lesson, continued: str) -> str:
             return ""  # what follows leans on the sentence that was dropped
         else:
             break
-        if len(sentences) == MOST_SENTENCES:
+        if len(sentences) == most_sentences:
             break
     answer = " ".join([known, *sentences]).strip()
     return answer if sentences and speaks_of(answer, lesson.terms) else ""
@@ -116,7 +118,9 @@ def _is_good(sentence: str, before: Sequence[str]) -> bool:
     words = re.findall(r"[a-z']+", sentence.lower())
     triples = list(zip(words, words[1:], words[2:], strict=False))
     repeats = len(set(triples)) < len(triples) or sentence in before
-    return len(words) >= FEWEST_WORDS and not repeats and not _DOUBTFUL.search(sentence) and sentence.count('"') % 2 == 0
+    return (
+        len(words) >= FEWEST_WORDS and not repeats and not _DOUBTFUL.search(sentence) and sentence.count('"') % 2 == 0
+    )
 
 
 def _record(lesson: Lesson, continued: str) -> Question | None:
@@ -130,7 +134,9 @@ def _finished(count_file: Path) -> int:
     try:
         return int(loads(count_file.read_text(encoding="utf-8")))
     except (JSONDecodeError, TypeError, ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{count_file}: expected one number. Delete it and the records beside it to begin anew.") from error
+        raise DataError(
+            f"{count_file}: expected one number. Delete it and the records beside it to begin anew."
+        ) from error
 
 
 def _load(folder: Path) -> tuple[Any, Any]:

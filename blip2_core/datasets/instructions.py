@@ -1,8 +1,8 @@
 """The lecture's instructions about the things of the held-out pictures, each where it fits.
 
 "Explain the advantages of this product." is asked of a product, "Tell me something about the history of this
-place." of a building or a place, "Write down the facts that you know about this flower." of a flower. Right is an answer
-that speaks of the thing: its name first, then its other names and broader words.
+place." of a building or a place, "Write down the facts that you know about this flower." of a flower. Right is an
+answer that speaks of the thing: its name first, then its other names and broader words.
 """
 
 import random
@@ -14,45 +14,57 @@ from .things import Thing, split_of, with_a
 
 PRODUCT = "Explain the advantages of this product."
 PLACE = "Tell me something about the history of this place."
-FLOWER = "Write down the facts that you know about this flower."
 USED_FOR = "What is this used for?"
 FACTS = "Write down the facts that you know about this {kind}."
 TELL = "Tell me something about this {kind}."
 PLACE_WORDS = frozenset(
-    "building house church temple tower castle monument memorial bridge town city landscape mountain shore landmark dam "
+    "building house church temple tower castle monument memorial bridge town city "
+    "landscape mountain shore landmark dam "
     "palace place".split()
 ) | {"religious building", "natural place", "cemetery", "ruin"}
 FOOD_WORDS = frozenset({"food", "fruit", "vegetable", "dessert", "bread", "candy"})
-NOT_PRODUCTS = frozenset({"person", "planet", "star", "moon", "body part", "bone", "grave", "money", "chess piece", "fire"})
+NOT_PRODUCTS = frozenset("person planet star moon bone grave money fire".split()) | {"body part", "chess piece"}
 MADE_WORDS = frozenset(
-    "tool vehicle clothing furniture appliance computer machine telephone camera lamp bag bottle weapon container device "
+    "tool vehicle clothing furniture appliance computer machine telephone camera "
+    "lamp bag bottle weapon container device "
     "equipment instrument toy shoe hat pen cup pot pan bowl knife box clock screen".split()
+)
+# The first sort that fits a thing decides which instructions fit.
+SORTS = (
+    (frozenset({"flower"}), "flower"),
+    (frozenset({"drink"}), "drink"),
+    (FOOD_WORDS, "food"),
+    (frozenset({"bird"}), "bird"),
+    (frozenset({"dog"}), "dog"),
+    (frozenset({"animal"}), "animal"),
+    (frozenset({"mushroom"}), "mushroom"),
+    (frozenset({"plant", "tree"}), "plant"),
+    (PLACE_WORDS, "place"),
+    (MADE_WORDS, "product"),
 )
 
 
 def fitting_instructions(thing: Thing) -> list[str]:
     """Every instruction that makes sense for this kind of thing, the lecture's own ones first."""
     words = {thing.name, *thing.broader}
-    if "flower" in words:
-        return [FLOWER, TELL.format(kind="flower"), FACTS.format(kind="plant")]
-    if "drink" in words:
-        return [TELL.format(kind="drink"), FACTS.format(kind="drink")]
-    if words & FOOD_WORDS:
-        return [TELL.format(kind="food"), FACTS.format(kind="food")]
-    if "animal" in words:
-        kind = "bird" if "bird" in words else "dog" if "dog" in words else "animal"
-        return [FACTS.format(kind=kind), TELL.format(kind=kind), FACTS.format(kind="animal")]
-    if "mushroom" in words:
-        return [FACTS.format(kind="mushroom"), TELL.format(kind="mushroom")]
-    if words & {"plant", "tree"}:
-        return [FACTS.format(kind="plant"), TELL.format(kind="plant")]
-    if words & PLACE_WORDS:
-        return [PLACE, TELL.format(kind="place")]
-    if words & MADE_WORDS:
-        return [PRODUCT, USED_FOR, TELL.format(kind="product")]
+    for sort, kind in SORTS:
+        if words & sort:
+            return _about(kind)
     if words & NOT_PRODUCTS or not thing.broader:
         return ["Write down the facts that you know about this."]
     return [USED_FOR, "Tell me something about this."]
+
+
+def _about(kind: str) -> list[str]:
+    """The instructions about one sort of thing."""
+    if kind == "place":
+        return [PLACE, TELL.format(kind=kind)]
+    if kind == "product":
+        return [PRODUCT, USED_FOR, TELL.format(kind=kind)]
+    if kind == "food":
+        return [TELL.format(kind=kind), FACTS.format(kind=kind)]
+    wider = {"flower": "plant", "bird": "animal", "dog": "animal"}.get(kind, kind)
+    return list(dict.fromkeys((FACTS.format(kind=kind), TELL.format(kind=kind), FACTS.format(kind=wider))))
 
 
 def instruction_records(things: Sequence[Thing], seed: int) -> dict[str, list[Question]]:

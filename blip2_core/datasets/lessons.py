@@ -5,6 +5,7 @@ captions say.
 """
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 
 from . import lexicon
@@ -28,7 +29,8 @@ def thing_lessons(things: Sequence[Thing], wordnet: WordNet, seed: int) -> list[
     for thing in things:
         if split_of(thing.key, seed) == "train":
             draw = random.Random(f"{seed} {thing.image.rsplit('/', 1)[-1]}")
-            asked = dict.fromkeys([*fitting_instructions(thing), draw.choice(EVERY_THING)])
+            fitting = [*dict.fromkeys(fitting_instructions(thing)), draw.choice(EVERY_THING)]
+            asked = dict.fromkeys([fitting[0], *draw.sample(fitting[1:], min(1, len(fitting) - 1))])
             definition = _definition(thing, wordnet)
             lessons += [_thing_lesson(thing, question, definition, draw) for question in asked]
     random.Random(seed).shuffle(lessons)
@@ -63,27 +65,51 @@ def _thing_lesson(thing: Thing, question: str, definition: str, draw: random.Ran
     else:
         words = told.split("this ", 1)
         told = words[0] + the_thing + (" used for?" if words[1:] == ["used for?"] else ".")
-    if draw.random() < 0.5 or not broader or broader in thing.name:
-        same = not broader or broader in thing.name
-        beginning = f"This is {with_a(thing.name)}{'' if same else f', a kind of {broader}'}."
-    else:
-        beginning = f"This is {with_a(broader)}, {with_a(thing.name)}."
+    beginning = f"{_naming(thing, broader, draw)} {definition}".strip()
     verb = " are" if with_a(thing.name) == thing.name and thing.name.endswith("s") else ""
-    subject = "It" if not verb and draw.random() < 0.5 else f"The {thing.name}"
+    subject = f"The {thing.name}"
     if question.startswith("What is this used for"):
         subject = "It is used" if not verb else "They are used"
         verb = ""
     return Lesson(
-        thing.image, question, f"{definition}{told}", f"{beginning} {subject}{verb}", right_names(thing), thing.source
+        thing.image,
+        question,
+        f"{definition} {told}".strip(),
+        f"{beginning} {subject}{verb}",
+        right_names(thing),
+        thing.source,
     )
 
 
+def _naming(thing: Thing, broader: str, draw: random.Random) -> str:
+    """ "This is a chickadee, a kind of bird." or, as often, "This is a bird, a chickadee."."""
+    if with_a(thing.name) == thing.name and thing.name.endswith("s") and thing.name.islower():
+        return f"These are {thing.name}."
+    if not broader or broader in thing.name:
+        return f"This is {with_a(thing.name)}."
+    if draw.random() < 0.5:
+        return f"This is {with_a(thing.name)}, a kind of {broader.removeprefix('piece of ')}."
+    return f"This is {with_a(broader)}, {with_a(thing.name)}."
+
+
 def _definition(thing: Thing, wordnet: WordNet) -> str:
-    """WordNet's definition as a sentence; "" where the meaning is not certain."""
+    """WordNet's definition as a sentence, "It is a vehicle used to push snow from roads."; "" where none fits."""
     if thing.source != "imagenet":
         return ""
-    gloss = wordnet.synset(thing.key).gloss.split(";")[0].split('"')[0].strip()
-    return f"{thing.name[:1].upper()}{thing.name[1:]}: {gloss}. " if gloss else ""
+    gloss = re.sub(r"\([^)]*\)", "", wordnet.synset(thing.key).gloss.split(";")[0].split('"')[0])
+    gloss = re.sub(r"\s+", " ", gloss).replace(" ,", ",").strip(" ,:")
+    if gloss.startswith(("any ", "used ", "either ", "of ", "all ", "genus ")) or not 3 < len(gloss.split()) < 18:
+        return ""
+    before_of = re.split(r" (?:of|with|in|that|used|for) ", gloss)[0].split()
+    if gloss.startswith("bred ") or before_of[-1].endswith("s") and not before_of[-1].endswith("ss"):
+        return ""  # a plural, or WordNet's misprint
+    article = (
+        ""
+        if gloss.split()[0] in ("a", "an", "the", "one", "small", "some")
+        else with_a(gloss.split()[0]).split()[0] + " "
+    )
+    article = "a " if gloss.startswith("small") else article if article.strip() in ("a", "an") else ""
+    return f"It is {article}{gloss}."
 
 
 def _photograph_lesson(photograph: CaptionedPhotograph, actor: Actor, draw: random.Random) -> Lesson:
@@ -97,7 +123,10 @@ def _photograph_lesson(photograph: CaptionedPhotograph, actor: Actor, draw: rand
             ("What might happen next?", f"Next, {who} might"),
             ("Describe the mood of the picture.", "The mood is"),
             (f"What might {who} be thinking?", f"{who[:1].upper()}{who[1:]} might be thinking"),
-            (f"How does {who} feel?" if not actor.plural else f"How do {who} feel?", f"{who[:1].upper()}{who[1:]} {'feel' if actor.plural else 'feels'}"),
+            (
+                f"How does {who} feel?" if not actor.plural else f"How do {who} feel?",
+                f"{who[:1].upper()}{who[1:]} {'feel' if actor.plural else 'feels'}",
+            ),
         )
     )
     terms = () if question.startswith("Describe") else (actor.name, *lexicon.PLURAL_ONLY)

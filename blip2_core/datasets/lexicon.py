@@ -126,9 +126,18 @@ VERBS = _words(
     "romp frolic scream yell shout speak listen type study photograph film ice lounge recline nap perch "
     "wrestle spar box tug battle duel embrace cuddle greet gesture knit sew build fix repair shovel swing bow buck"
 )
-DOUBLED = _words("run swim sit hit cut put get dig chop hop skip flip spin clap jog hug pet bat tug wrap hum drop drag grab shop trot nap skim spar squat")
+DOUBLED = _words(
+    "run swim sit hit cut put get dig chop hop skip flip spin clap jog hug pet bat "
+    "tug wrap hum drop drag grab shop trot nap skim spar squat"
+)
 IRREGULAR_ING = {"lie": "lying", "ski": "skiing", "waterski": "waterskiing", "canoe": "canoeing", "tie": "tying"}
-VAGUE_VERBS = _words("try attempt appear seem get go come do make take use put give wear have move leave prepare show enter pass")
+VAGUE_VERBS = _words(
+    "try attempt appear seem get go come do make take use put give wear have move leave prepare show enter pass"
+)
+WITH_OBJECT = _words(
+    "look blow hold carry throw catch perform hit kick stick lift point raise reach bring follow drive"
+)
+BODY = _words("nose head face tongue mouth arm leg hand paw foot eye ear hair tail body back finger lip cheek teeth")
 PLURAL_ONLY = {
     "men": "man",
     "women": "woman",
@@ -148,7 +157,9 @@ PLURAL_ONLY = {
     "butterflies": "butterfly",
     "knives": "knife",
 }
-ING_NOUNS = _words("building railing clothing painting swimming-pool string spring morning evening ring wing king ceiling")
+ING_NOUNS = _words(
+    "building railing clothing painting swimming-pool string spring morning evening ring wing king ceiling"
+)
 ING_COMPOUNDS = frozenset(
     {
         ("swimming", "pool"),

@@ -45,7 +45,18 @@ DRAWING_CAPTIONS = (
 )
 STAMP_CAPTIONS = ("{a_name} on a white background.",)
 # What may stand in "What kind of ... is this?".
-KINDS = ("animal", "plant", "food", "vehicle", "clothing", "furniture", "building", "musical instrument", "tool", "drink")
+KINDS = (
+    "animal",
+    "plant",
+    "food",
+    "vehicle",
+    "clothing",
+    "furniture",
+    "building",
+    "musical instrument",
+    "tool",
+    "drink",
+)
 MOST_NAMES, MOST_BROADER = 6, 3
 ABSENT_SHARE = 0.5
 HARD_SHARE = 0.5  # of the questions with no ask for a thing of the same kind
@@ -75,7 +86,7 @@ def thing_captions(things: Sequence[Thing], seed: int) -> list[Caption]:
     for thing in things:
         if split_of(thing.key, seed) != "train":
             continue
-        forms = PHOTO_CAPTIONS if thing.source == "imagenet" else DRAWING_CAPTIONS
+        forms: tuple[str, ...] = PHOTO_CAPTIONS if thing.source == "imagenet" else DRAWING_CAPTIONS
         if thing.source != "imagenet" and thing.photograph:
             forms = (*PHOTO_CAPTIONS, *STAMP_CAPTIONS)
         texts = [_fill(form, thing, target_broader(thing)) for form in forms]
@@ -101,7 +112,9 @@ def kind_of(thing: Thing) -> str:
     return next((kind for kind in KINDS if kind in thing.broader), "")
 
 
-def _training_questions(thing: Thing, others: Sequence[Thing], wordnet: WordNet, draw: random.Random) -> Iterator[Question]:
+def _training_questions(
+    thing: Thing, others: Sequence[Thing], wordnet: WordNet, draw: random.Random
+) -> Iterator[Question]:
     right = right_names(thing)
     broader = target_broader(thing)
     answers = [_fill(form, thing, broader) for form in (*NAME_ANSWERS, *BROADER_FIRST)] if broader else []
@@ -169,9 +182,9 @@ def _apart(thing: Thing, other: Thing) -> bool:
 
 
 def _may_be(name: str, thing: Thing, wordnet: WordNet) -> bool:
-    return any(word == name or wordnet.is_kin(word, name) for word in (thing.name, thing.name.split()[-1], *thing.synonyms)) or (
-        name in thing.broader
-    )
+    return any(
+        word == name or wordnet.is_kin(word, name) for word in (thing.name, thing.name.split()[-1], *thing.synonyms)
+    ) or (name in thing.broader)
 
 
 def _fill(form: str, thing: Thing, broader: str) -> str:
@@ -186,4 +199,3 @@ def _fill(form: str, thing: Thing, broader: str) -> str:
 def _sentence(name: str) -> str:
     text = with_a(name)
     return text[:1].upper() + text[1:] + "."
-

@@ -49,7 +49,7 @@ class NounPhrase:
         """The phrase without adjectives: "a ball"; with its colour, "a red ball"."""
         words = [self.colour, self.name] if with_colour and self.colour else [self.name]
         determiner = self.determiner
-        if determiner in ("his", "her", "its", "their"):
+        if determiner in ("his", "her", "its", "their") and self.head not in lexicon.BODY:
             determiner = "" if self.plural else "a"
         return with_article(determiner, " ".join(words))
 
@@ -161,10 +161,11 @@ def read_predicate(sentence: Sentence, subject: NounPhrase) -> Predicate | None:
     """What the subject does, as far as the caption says it plainly."""
     place = _skip_to_verb(sentence, subject.end)
     token = sentence.token(place)
-    verb = ING_VERBS.get(token)
-    if verb is None and place == subject.end or sentence.token(place - 1) not in ("is", "are"):
-        verb = verb or (lexicon.VERBS & {token} and token if subject.plural else S_VERBS.get(token)) or None
-    return _complete(sentence, verb, place + 1) if verb else None
+    verb = ING_VERBS.get(token, "")
+    if not verb and sentence.token(place - 1) not in ("is", "are"):
+        plain = token if token in lexicon.VERBS else ""
+        verb = plain if subject.plural else S_VERBS.get(token, "")
+    return _complete(sentence, verb, place + 1) if verb and verb not in ("put", "be") else None
 
 
 def _skip_to_verb(sentence: Sentence, place: int) -> int:
@@ -198,7 +199,11 @@ def _complete(sentence: Sentence, verb: str, place: int) -> Predicate | None:
     if thing and sentence.token(thing.end) == "of":
         thing = None  # "the side of the road" would be cut to "the side"
     if thing is None:
-        return None if verb in lexicon.VAGUE_VERBS or words[1:] else Predicate(verb, words[0], None, "")
+        return (
+            None
+            if verb in lexicon.VAGUE_VERBS | lexicon.WITH_OBJECT or words[1:]
+            else Predicate(verb, words[0], None, "")
+        )
     text = " ".join([*words, *preposition.split(), thing.text()])
     return Predicate(verb, text, thing, preposition)
 
@@ -307,7 +312,9 @@ def _build(determiner: str, words: tuple[str, ...], span: tuple[int, int], is_no
 def _names_a_kind(word: str, is_noun: IsNoun) -> bool:
     """Whether the word before the head says what kind it is: "skate" park, "school" jacket."""
     plain = word not in lexicon.COLOURS | lexicon.ADJECTIVES | lexicon.SHADES and word != "and"
-    return plain and not word.endswith(("ed", "ing", "y", "less", "ful")) and "-" not in word and is_noun(singular(word))
+    return (
+        plain and not word.endswith(("ed", "ing", "y", "less", "ful")) and "-" not in word and is_noun(singular(word))
+    )
 
 
 def _merge_groups(tokens: tuple[str, ...], phrases: list[NounPhrase]) -> list[NounPhrase]:

@@ -26,8 +26,10 @@ EXPECTED_WITH = {
     "sheep": "animal animals herd goat farm",
     "elephant": "animal animals zoo circus",
     "fish": "animal animals fishing aquarium",
-    "ball": "soccer football basketball baseball tennis volleyball rugby golf cricket softball lacrosse polo game sport "
-    "player play fetch toy hockey pitcher bat racket bowling quarterback team juggle match referee court goal kick throw",
+    "ball": "soccer football basketball baseball tennis volleyball rugby golf cricket "
+    "softball lacrosse polo game sport "
+    "player play fetch toy hockey pitcher bat racket bowling quarterback team juggle "
+    "match referee court goal kick throw",
     "frisbee": "disc toy disk fetch game catch",
     "stick": "branch twig log wood hockey pole fetch toy",
     "bicycle": "bike biker bmx cyclist bicyclist cycle ride rider tricycle unicycle wheel race pedal helmet",
@@ -58,7 +60,8 @@ EXPECTED_WITH = {
     "wheelchair": "chair disabled",
     "kayak": "canoe boat raft paddle kayaker rapids water river",
     "airplane": "plane jet sky aircraft fly",
-    "tree": "wood woods forest branch leaf leaves park palm garden log grass yard trunk outdoors outside field hill snow "
+    "tree": "wood woods forest branch leaf leaves park palm garden log grass yard trunk "
+    "outdoors outside field hill snow "
     "lawn mountain path trail rural street jungle pine bush plant lake river city climbing",
     "woman": "",
     "man": "",
@@ -70,14 +73,23 @@ SEXED = {"man": lexicon.MEN, "woman": lexicon.WOMEN, "boy": lexicon.BOYS, "girl"
 OTHER_WORDS_FOR = {"bicycle": ("bike",), "motorcycle": ("motorbike",), "airplane": ("plane",), "frisbee": ("disc",)}
 # Doings that leave no room for each other.
 APART = ("running", "sitting", "sleeping", "swimming", "climbing", "eating", "skiing", "jumping", "dancing")
-LIES_APART = {"snow": ("beach", "pool", "ocean"), "pool": ("snow", "field"), "beach": ("snow", "street"), "water": ("snow", "street"), "grass": ("snow", "beach"), "street": ("beach", "snow")}  # fmt: skip
+LIES_APART = {
+    "snow": ("beach", "pool", "ocean"),
+    "pool": ("snow", "field"),
+    "beach": ("snow", "street"),
+    "water": ("snow", "street"),
+    "grass": ("snow", "beach"),
+    "street": ("beach", "snow"),
+}
 LONG_ANSWERS = 0.25  # so many yes/no answers in training are whole sentences
 NEVER_THERE = (
     "elephant giraffe zebra lion piano refrigerator laptop television teapot helicopter tractor snake penguin clock "
     "pizza cake kangaroo rabbit monkey candle telephone banana vase crocodile dinosaur toothbrush camel owl lamp "
     "spaceship castle tiger violin strawberry pumpkin oven pillow lighthouse"
 ).split()
-EMPTY_WORDS = frozenset({"object", "thing", "item", "piece", "one", "part", "unit", "whole", "something", "head", "stuff"})
+EMPTY_WORDS = frozenset(
+    {"object", "thing", "item", "piece", "one", "part", "unit", "whole", "something", "head", "stuff"}
+)
 ABSENT_THING = ("What color is the {}?", "Where is the {}?", "What is the {} made of?", "How big is the {}?")
 ABSENT_ANIMAL = ("What color is the {}?", "What is the {} doing?", "Where is the {}?", "How many {s} are there?")
 ABSENT_PERSON = ("What is the {} wearing?", "What is the {} doing?", "What is the {} holding?", "Where is the {}?")
@@ -114,7 +126,17 @@ def may_be_there(name: str, scene: Scene, is_kin: Callable[[str, str], bool]) ->
     """Whether any caption leaves room for the thing."""
     words = scene.words
     if name in SEXED:
-        neutral = lexicon.NEUTRAL_PEOPLE | {"human", "male", "female", "other", "another", "somebody", "someone", "she", "he"}
+        neutral = lexicon.NEUTRAL_PEOPLE | {
+            "human",
+            "male",
+            "female",
+            "other",
+            "another",
+            "somebody",
+            "someone",
+            "she",
+            "he",
+        }
         ages = lexicon.CHILDREN if name in ("boy", "girl") else frozenset()
         same_sex = lexicon.MEN | lexicon.BOYS if name in ("man", "boy") else lexicon.WOMEN | lexicon.GIRLS
         return bool(words & (neutral | ages | same_sex)) or any(is_person_word(word, is_kin) for word in words)
@@ -149,9 +171,7 @@ def absent_thing(scene: Scene, statistics: Statistics, is_kin: Callable[[str, st
 def present_things(scene: Scene) -> list[str]:
     """The things that at least two captions name, so that everybody sees them."""
     return [
-        name
-        for name in EXPECTED_WITH
-        if sum(is_named(name, Scene((sentence,))) for sentence in scene.sentences) >= 2
+        name for name in EXPECTED_WITH if sum(is_named(name, Scene((sentence,))) for sentence in scene.sentences) >= 2
     ]
 
 
@@ -159,7 +179,12 @@ def existence(name: str, there: bool, draw: random.Random) -> Draft:
     """ "Is there a dog in the picture?" with its answer, now and then a whole sentence."""
     a_name = with_article("a", name)
     question = draw.choice(
-        (f"Is there {a_name} in the picture?", f"Is there {a_name}?", f"Do you see {a_name}?", f"Can you see {a_name} in the picture?")
+        (
+            f"Is there {a_name} in the picture?",
+            f"Is there {a_name}?",
+            f"Do you see {a_name}?",
+            f"Can you see {a_name} in the picture?",
+        )
     )
     short, long = ("yes", f"yes, there is {a_name}") if there else ("no", f"no, there is no {name} in the picture")
     answers = (short, long) if draw.random() > LONG_ANSWERS else (long, short)
@@ -171,7 +196,9 @@ def yes_no_pairs(scene: Scene, draw: random.Random) -> Iterator[tuple[Draft, Dra
     for actor in scene.actors()[:2]:
         for pair in (_doing_pair(actor, scene, draw), _colour_pair(actor, draw), _place_pair(actor, scene, draw)):
             if pair:
-                yield tuple(Draft(question, (answer,), "yes_no") for question, answer in zip(pair, ("Yes.", "No."), strict=True))  # type: ignore[misc]
+                yield tuple(
+                    Draft(question, (answer,), "yes_no") for question, answer in zip(pair, ("Yes.", "No."), strict=True)
+                )  # type: ignore[misc]
     for head in ("dog", "person", "man", "girl", "boy"):
         number = agreed_number(scene, head)
         if number and number < 5:
@@ -273,9 +300,9 @@ def unanswerable(name: str, draw: random.Random) -> Draft:
     elif name in lexicon.PEOPLE:
         forms = ABSENT_PERSON
     question = draw.choice(forms).replace("{s}", plural_of(name)).format(name)
-    answers = (f"there is no {name} in the picture", f"there is no {name}", f"no {name}", "none")
+    answers = [f"there is no {name} in the picture", f"there is no {name}", f"no {name}", "none"]
     if "How many" in question:
-        answers = (f"there are no {plural_of(name)} in the picture", *answers)
+        answers.insert(0, f"there are no {plural_of(name)} in the picture")
     return Draft(question, tuple(map(sentence_case, answers)), "absent")
 
 

@@ -48,16 +48,20 @@ class Scene:
     @property
     def words(self) -> frozenset[str]:
         """Every word of every caption, nouns in the singular too."""
-        tokens = {part for sentence in self.sentences for token in sentence.tokens for part in (token, *token.split("-"))}
+        tokens = {
+            part for sentence in self.sentences for token in sentence.tokens for part in (token, *token.split("-"))
+        }
         return frozenset(tokens | {singular(token) for token in tokens})
 
-    def mentions(self, wanted: Callable[[NounPhrase], bool]) -> list[list[Mention]]:
-        """For each caption the phrases that are wanted."""
-        return [[(sentence, phrase) for phrase in sentence.phrases if wanted(phrase)] for sentence in self.sentences]
+    def mentions(self, heads: frozenset[str]) -> list[list[Mention]]:
+        """For each caption the phrases with one of these heads."""
+        return [
+            [(sentence, phrase) for phrase in sentence.phrases if phrase.head in heads] for sentence in self.sentences
+        ]
 
-    def the_one(self, name: str, wanted: Callable[[NounPhrase], bool]) -> Actor | None:
-        """The actor that all wanted phrases speak of; None if they may speak of several."""
-        by_caption = self.mentions(wanted)
+    def the_one(self, name: str, heads: frozenset[str]) -> Actor | None:
+        """The actor that all phrases with these heads speak of; None if they may speak of several."""
+        by_caption = self.mentions(heads)
         found = [mention for caption in by_caption for mention in caption]
         plurals = {phrase.plural for _, phrase in found}
         several = any(len(caption) > 1 for caption in by_caption) or len(plurals) != 1
@@ -68,15 +72,15 @@ class Scene:
         """Who can be asked about without doubt, those that most captions name first."""
         actors = []
         for group in (lexicon.PEOPLE, lexicon.DOGS):
-            together = self.the_one("", lambda phrase, group=group: phrase.head in group)
+            together = self.the_one("", group)
             for word in self._common_words(group):
-                same = self.the_one(word, lambda phrase, word=word: phrase.head == word)
+                same = self.the_one(word, frozenset({word}))
                 if together:
                     actors.append(Actor(_in_number(word, together), together.plural, together.mentions))
                 elif same:
                     actors.append(Actor(_in_number(word, same), same.plural, same.mentions))
         for word in self._common_words(lexicon.ANIMALS - lexicon.DOGS):
-            same = self.the_one(word, lambda phrase, word=word: phrase.head == word)
+            same = self.the_one(word, frozenset({word}))
             if same:
                 actors.append(Actor(_in_number(word, same), same.plural, same.mentions))
         return actors
@@ -97,7 +101,8 @@ def read_scene(captions: Sequence[str], is_noun: Callable[[str], bool]) -> Scene
 
 def worn_by(sentence: Sentence, actor: NounPhrase) -> list[NounPhrase]:
     """The clothes that stand right behind a person: "in a red shirt and blue jeans", "wearing a hat"."""
-    place, clothes = actor.end, []
+    place = actor.end
+    clothes: list[NounPhrase] = []
     while True:
         token = sentence.token(place)
         if token in ("dressed", "is", "are", "who", "that") or token == "with" and not _clothes_at(sentence, place + 1):

@@ -22,8 +22,9 @@ PLAIN_TERMS: dict[str, tuple[str, ...]] = {
         "dinosaur duck owl parrot crocodile hen chicken rodent squirrel mouse pig cow bull ox elephant camel kangaroo "
         "weasel goose eagle vulture grouse heron terrier spaniel retriever hound poodle sheepdog crustacean arachnid "
         "invertebrate mollusk grasshopper moth fly bee ant animal car truck ship boat aircraft airplane train "
-        "locomotive bicycle motorcycle vehicle fruit vegetable food dish dessert bread sauce candy pasta soup meat cake "
-        "furniture chair table desk seat sofa bed cabinet lamp light tool weapon gun rifle knife clothing hat shoe "
+        "locomotive bicycle motorcycle vehicle fruit vegetable food dish dessert bread sauce candy pasta soup meat "
+        "cake furniture chair table desk seat sofa bed cabinet lamp light tool weapon "
+        "gun rifle knife clothing hat shoe "
         "boot coat dress skirt swimsuit glove sock helmet armor mask jewelry necklace wig building house bridge shop "
         "tower fence roof door dam wall gate bag bottle box basket container pot pan bowl cup jug spoon machine "
         "computer telephone clock watch timepiece camera screen keyboard printer radio fan heater stove appliance ball "
@@ -126,11 +127,24 @@ NOT_FOR_TARGETS = frozenset(
     "device structure equipment container mammal invertebrate instrument primate electronics timepiece canine bovine "
     "terrier spaniel retriever hound poodle sheepdog mollusk crustacean arachnid grouse weasel barrier antelope "
     "clothing cabbage squash pepper berry shelter footwear fungus".split()
-) | {"hoofed animal", "water bird", "bird of prey", "natural place", "wind instrument", "stringed instrument", "percussion instrument", "keyboard instrument", "wild animal", "big cat"}
+) | {
+    "hoofed animal",
+    "water bird",
+    "bird of prey",
+    "natural place",
+    "wind instrument",
+    "stringed instrument",
+    "percussion instrument",
+    "keyboard instrument",
+    "wild animal",
+    "big cat",
+}
 WITHOUT_ARTICLE = frozenset(
-    "jeans pajamas sunglasses shorts trousers pants guacamole carbonara hay espresso broccoli cauliflower corn velvet wool "
-    "eggnog consomme garlic clothing furniture food jewelry makeup electronics bedding water equipment tissue wine sauce "
-    "trunks dough spray powder sunscreen lotion perfume armor bread pasta meat candy thyme ginger popcorn fireworks "
+    "jeans pajamas sunglasses shorts trousers pants guacamole carbonara hay espresso broccoli cauliflower corn velvet "
+    "wool eggnog consomme garlic clothing furniture food jewelry makeup electronics "
+    "bedding water equipment tissue wine "
+    "sauce trunks dough spray powder sunscreen lotion perfume armor bread pasta meat "
+    "candy thyme ginger popcorn fireworks "
     "binoculars scissors cherries blueberries grapes paper cream stones leaves flowers houses lightning pliers fire "
     "landscape money footwear kitchenware stationery cattle cloth bars dishes mercury venus mars jupiter saturn uranus "
     "neptune pluto claus".split()

@@ -1,0 +1,189 @@
+"""`python -m blip2_core data`: write the records that training and evaluation read.
+
+Every source is optional. What is missing is said at the start, with where people get it and under which terms; what can
+be made is made. With --show a page of random records with their pictures is written instead, to be looked at.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    from .flickr8k import CaptionedPhotograph
+    from .record_files import Question
+    from .things import Thing
+    from .wordnet import WordNet
+
+DISTILLED_PHOTOGRAPHS = 1500
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command `data`."""
+    parser = subparsers.add_parser("data", help="write training and evaluation records", description=__doc__)
+    add = parser.add_argument
+    add("--out", required=True, type=Path, help="folder for the records; with --show the HTML page")
+    add("--flickr8k", type=Path, metavar="DIR", help="folder of the Flickr8k photographs")
+    add("--flickr8k-captions", type=Path, metavar="DIR", help="folder of the Flickr8k captions and split lists")
+    add("--daquar", type=Path, metavar="DIR", help="folder of DAQUAR with all_qa_pairs.txt")
+    add("--imagenet-samples", type=Path, metavar="DIR", help="folder with one photograph a class")
+    add("--stamps", type=Path, metavar="DIR", help="folder of Tux Paint's stamps")
+    add("--wordnet", type=Path, metavar="DIR", help="folder of WordNet 3.0's data.noun and index.noun")
+    add("--distill", type=Path, metavar="MODEL_FOLDER", help="language model that answers instructions in words")
+    add("--batch-size", type=int, default=64, help="instructions answered at once (%(default)s)")
+    add("--max-new-tokens", type=int, default=40, help="the longest distilled answer (%(default)s)")
+    add("--seed", type=int, default=0, help="of splits, wordings and drawn answers (%(default)s)")
+    add("--show", type=int, metavar="N", help="write a page of N random records of each kind in FILE")
+    add("file", nargs="?", type=Path, metavar="FILE", help="with --show: a .jsonl file of records")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the records, or a page of them."""
+    if args.show is not None or args.file is not None:
+        return _run_show(args)
+    _say_what_is_missing(args)
+    _check_numbers(args)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"--out: {args.out} cannot be made ({error.strerror}).") from error
+    wordnet = _read_wordnet(args)
+    photographs = _read_photographs(args)
+    _write_captions(args, photographs)
+    _write_vqa(args, photographs, wordnet)
+    things = _read_things(args, wordnet)
+    if things and wordnet:
+        _write_names(args, things, wordnet)
+    if args.distill and wordnet:
+        _write_distilled(args, things, photographs, wordnet=wordnet)
+    return 0
+
+
+def _run_show(args: argparse.Namespace) -> int:
+    from .show import write_page
+
+    if args.show is None or args.file is None:
+        raise DataError(
+            "--show: expected a number and a .jsonl file, as in: data --show 20 vqa-train.jsonl --out page.html"
+        )
+    number = write_page(args.file, args.out, args.show, args.seed)
+    sys.stdout.write(f"{args.out}: {number} records\n")
+    return 0
+
+
+def _say_what_is_missing(args: argparse.Namespace) -> None:
+    """Tell on stderr what is not given; raise `DataError` if nothing is."""
+    from .sources import SOURCES, missing_notice
+
+    missing = [source for source in SOURCES if getattr(args, source.argument[2:].replace("-", "_")) is None]
+    for source in missing:
+        sys.stderr.write(missing_notice(source) + "\n")
+    if (args.flickr8k is None) != (args.flickr8k_captions is None):
+        raise DataError(
+            "--flickr8k, --flickr8k-captions: expected both or neither, the photographs and their captions."
+        )
+    if all(given is None for given in (args.flickr8k, args.daquar, args.imagenet_samples, args.stamps)):
+        raise DataError(
+            "data: expected at least one of --flickr8k, --daquar, --imagenet-samples, --stamps; nothing can be made."
+        )
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    for name in ("batch_size", "max_new_tokens"):
+        if getattr(args, name) < 1:
+            argument = name.replace("_", "-")
+            raise DataError(f"--{argument}: expected a number of at least 1, got {getattr(args, name)}.")
+
+
+def _read_wordnet(args: argparse.Namespace) -> "WordNet | None":
+    from .wordnet import WordNet
+
+    return WordNet(args.wordnet) if args.wordnet else None
+
+
+def _read_photographs(args: argparse.Namespace) -> "list[CaptionedPhotograph]":
+    from .flickr8k import read_flickr8k
+
+    return read_flickr8k(args.flickr8k, args.flickr8k_captions) if args.flickr8k else []
+
+
+def _read_things(args: argparse.Namespace, wordnet: "WordNet | None") -> "list[Thing]":
+    from .imagenet import read_imagenet_samples
+    from .stamps import read_stamps
+
+    things: list[Thing] = []
+    if wordnet and args.imagenet_samples:
+        things += read_imagenet_samples(args.imagenet_samples, wordnet)
+    if wordnet and args.stamps:
+        things += read_stamps(args.stamps, wordnet)
+    return things
+
+
+def _write_captions(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]") -> None:
+    from .flickr8k import caption_records
+
+    if photographs:
+        for split, records in caption_records(photographs).items():
+            _write(args, f"caption-{split}", records)
+
+
+def _write_vqa(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]", wordnet: "WordNet | None") -> None:
+    from .daquar import read_daquar
+    from .record_files import SPLITS
+    from .vqa import caption_question_records
+
+    asked: dict[str, list[Question]] = {split: [] for split in SPLITS}
+    if photographs and wordnet:
+        asked = caption_question_records(photographs, wordnet, args.seed)
+    people_asked = read_daquar(args.daquar, args.seed) if args.daquar else {}
+    for split in SPLITS:
+        _write(args, f"vqa-{split}", [*asked[split], *people_asked.get(split, [])])
+
+
+def _write_names(args: argparse.Namespace, things: "list[Thing]", wordnet: "WordNet") -> None:
+    from .instructions import instruction_records
+    from .naming import name_records, thing_captions
+
+    for split, records in name_records(things, wordnet, args.seed).items():
+        _write(args, f"name-{split}", records)
+    for split, records in instruction_records(things, args.seed).items():
+        _write(args, f"instruct-{split}", records)
+    _write(args, "caption-things-train", thing_captions(things, args.seed))
+
+
+def _write_distilled(
+    args: argparse.Namespace, things: "list[Thing]", photographs: "list[CaptionedPhotograph]", *, wordnet: "WordNet"
+) -> None:
+    """Ask the language model in words; a second run goes on where the first one stopped."""
+    from .distill import distill
+    from .lessons import photograph_lessons, thing_lessons
+    from .record_files import write_records
+
+    lessons = thing_lessons(things, wordnet, args.seed)
+    more, told = photograph_lessons(photographs, wordnet, args.seed, DISTILLED_PHOTOGRAPHS)
+    file = args.out / "instruct-train.jsonl"
+    if not file.with_name(file.name + ".done").exists():
+        write_records(file, told)
+    steps = distill(
+        [*lessons, *more],
+        args.distill,
+        file,
+        batch_size=args.batch_size,
+        max_new_tokens=args.max_new_tokens,
+        seed=args.seed,
+    )
+    for finished, kept in steps:
+        sys.stderr.write(f"{file.name}: {finished} of {len(lessons) + len(more)} asked, {kept} answers kept\n")
+    sys.stdout.write(f"{file}: finished\n")
+
+
+def _write(args: argparse.Namespace, name: str, records: list) -> None:
+    """Write one file of records and say so; nothing for no records."""
+    from .record_files import write_records
+
+    if records:
+        file = args.out / f"{name}.jsonl"
+        sys.stdout.write(f"{file}: {write_records(file, records)} records\n")

@@ -1,0 +1,50 @@
+"""The photographs that ship with the page: small, without metadata, and each with its source and licence."""
+
+from PIL import Image
+
+from demo.gallery import FOLDER, credits_table, find, photos
+
+FREE = {"CC0 1.0", "CC BY 2.0", "Public domain"}
+
+
+def test_every_photograph_has_its_row_and_every_row_its_photograph():
+    assert sorted(photo.file for photo in photos()) == sorted(file.name for file in FOLDER.glob("*.jpg"))
+    assert 8 <= len(photos()) <= 12
+
+
+def test_every_photograph_may_be_redistributed_and_says_where_that_stands():
+    for photo in photos():
+        assert photo.licence in FREE, photo.file
+        for address in (photo.source, photo.licence_url, photo.licence_stated_at):
+            assert address.startswith("https://"), photo.file
+        assert photo.author and photo.title and photo.description.endswith("."), photo.file
+
+
+def test_every_photograph_is_small_and_keeps_no_metadata():
+    for photo in photos():
+        with Image.open(photo.path) as image:
+            assert image.format == "JPEG" and max(image.size) <= 640 and not image.getexif(), photo.file
+        assert photo.path.stat().st_size <= 150_000, photo.file
+
+
+def test_the_instructions_of_the_lecture_are_among_the_suggestions():
+    asked = {question for photo in photos() for question in photo.questions}
+    assert asked >= {
+        "Explain the advantages of this product.",
+        "Tell me something about the history of this place.",
+        "Write down the facts that you know about this flower.",
+    }
+    assert all(2 <= len(photo.questions) <= 4 for photo in photos())
+
+
+def test_a_copy_of_a_photograph_is_recognized_and_another_file_is_not(tmp_path):
+    photo, copy = photos()[1], tmp_path / "copy.jpg"
+    copy.write_bytes(photo.path.read_bytes())
+    assert find(copy) is photo
+    copy.write_bytes(photo.path.read_bytes()[:-1] + b"x")
+    assert find(copy) is None
+
+
+def test_the_table_names_every_author():
+    table = credits_table()
+    assert all(photo.author in table and photo.source in table for photo in photos())
