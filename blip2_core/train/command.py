@@ -53,11 +53,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="auto: bf16 where the machine is fast at it",
     )
     add("--device", default="auto")
+    add("--save-fp16", action="store_true", help="write model/ in half precision, to be shipped and not trained on")
     add("--resume", action="store_true", help="go on from the newest checkpoint in --out")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train one stage and save the model."""
+    import torch
     from tqdm import tqdm
 
     from ..checkpoint import save
@@ -87,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     )
     _write_run_file(args, samples, settings)
     train(stage, batches, pictures, settings=settings, folder=args.out, resume=args.resume)
-    save(blip2, args.out / "model")
+    save(blip2, args.out / "model", dtype=torch.float16 if args.save_fp16 else torch.float32)
     if args.stage == "stage1":
         stage.save_heads(args.out / "model")  # type: ignore[attr-defined, operator]
     return 0
