@@ -212,6 +212,7 @@ class Conversation:
 
     def _session_about_picture(self) -> "ChatSession":
         """The session, after it has looked at the picture: once a picture."""
+        assert self.loader.model is not None
         if self._session is None:
             self._session = self.loader.model.chat()
         if self._seen != self._picture:

@@ -102,7 +102,7 @@ def failed(name: str) -> str:
 def measured(tokens: int, seconds: float, first: float | None, *, stopped: bool) -> str:
     """How an answer went, on one line."""
     start = f", first word after {first:.1f} s" if first is not None else ""
-    speed = f" ({tokens / seconds:.0f} a second)" if tokens > 1 and seconds > 0 else ""
+    speed = f" ({tokens / seconds:.1f} a second)" if tokens > 1 and seconds > 0 else ""
     return f"{'Stopped: ' if stopped else ''}{tokens} token{'s' * (tokens != 1)} in {seconds:.1f} s{speed}{start}."
 
 

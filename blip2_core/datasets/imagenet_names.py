@@ -1,55 +1,21 @@
 """Clearer names for some classes of ImageNet, and plain broader words where WordNet has none."""
 
 # Names that WordNet or ImageNet shortened until nobody understands them.
-CLEARER = {
-    "cock": "rooster",
-    "drake": "duck",
-    "maillot": "swimsuit",
-    "jean": "jeans",
-    "pajama": "pajamas",
-    "jinrikisha": "rickshaw",
-    "brass": "memorial plaque",
-    "ear": "ear of corn",
-    "nipple": "baby bottle nipple",
-    "black and gold garden spider": "garden spider",
-    "sunglass": "sunglasses",
-    "hip": "rose hip",
-    "hard disc": "hard drive",
-    "web site": "website",
-    "groom": "bridegroom",
-    "pick": "guitar pick",
-    "pot": "flower pot",
-    "kite": "kite bird",
-    "loafer": "loafer shoe",
-    "Loafer": "loafer shoe",
-    "plate": "plate of food",
-    "ringlet": "ringlet butterfly",
-    "admiral": "admiral butterfly",
-    "monarch": "monarch butterfly",
-    "wing": "airplane wing",
-    "screen": "computer screen",
-    "mouse": "computer mouse",
-    "nail": "metal nail",
-    "bib": "baby bib",
-    "pirate": "pirate ship",
-    "liner": "ocean liner",
-    "file": "filing cabinet",
-    "slot": "slot machine",
-    "upright": "upright piano",
-    "vault": "vaulted ceiling",
-    "wreck": "shipwreck",
-    "sax": "saxophone",
-    "cab": "taxi",
-    "organ": "pipe organ",
-    "scale": "weighing scale",
-    "rule": "ruler",
-    "iron": "clothes iron",
-    "teddy": "teddy bear",
-    "plate rack": "dish rack",
-    "hand blower": "hair dryer",
-    "beach wagon": "station wagon",
-    "ashcan": "trash can",
-}
+CLEARER = dict(
+    pair.split(": ")
+    for pair in (
+        "cock: rooster; drake: duck; maillot: swimsuit; jean: jeans; pajama: pajamas; jinrikisha: rickshaw; brass: "
+        "memorial plaque; ear: ear of corn; nipple: baby bottle nipple; black and gold garden spider: garden "
+        "spider; sunglass: sunglasses; hip: rose hip; hard disc: hard drive; web site: website; groom: bridegroom; "
+        "pick: guitar pick; pot: flower pot; kite: kite bird; loafer: loafer shoe; Loafer: loafer shoe; plate: "
+        "plate of food; ringlet: ringlet butterfly; admiral: admiral butterfly; monarch: monarch butterfly; wing: "
+        "airplane wing; screen: computer screen; mouse: computer mouse; nail: metal nail; bib: baby bib; pirate: "
+        "pirate ship; liner: ocean liner; file: filing cabinet; slot: slot machine; upright: upright piano; vault: "
+        "vaulted ceiling; wreck: shipwreck; sax: saxophone; cab: taxi; organ: pipe organ; scale: weighing scale; "
+        "rule: ruler; iron: clothes iron; teddy: teddy bear; plate rack: dish rack; hand blower: hair dryer; beach "
+        "wagon: station wagon; ashcan: trash can"
+    ).split("; ")
+)
 # Plain words for what WordNet puts right under "covering" or "device", or files where few people would look for it.
 MORE_BROADER: dict[str, tuple[str, ...]] = {
     "binder": (

@@ -268,7 +268,7 @@ def _is_verb_here(token: str, before: str, after: str, is_noun: IsNoun) -> bool:
     if actor and (token in lexicon.VERBS or token.endswith("s") and not is_plural(before)):
         return True
     if token in S_VERBS:
-        return not is_plural(before) and f"{before} {singular(token)}" not in COMPOUNDS
+        return (before in lexicon.PAIRS or not is_plural(before)) and f"{before} {singular(token)}" not in COMPOUNDS
     if token.endswith("ly"):
         return True
     return token in lexicon.VERBS and is_plural(before)
