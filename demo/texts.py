@@ -8,9 +8,10 @@ INTRODUCTION = (
     "Q-Former that was told your question draws out what matters, and a frozen language model answers."
 )
 ABOUT_POCKET = (
-    "<strong>What to expect.</strong> <em>pocket</em> is small enough for two processor cores, and often wrong. It does "
-    "best on people, dogs and sport in plain photographs, and on kinds of things (a flower, a bird, a car). It miscounts, "
-    "reads no text, knows nobody by face, and <strong>the facts it tells may be invented</strong>: do not rely on them."
+    "<strong>What to expect.</strong> <em>pocket</em> is small enough for two processor cores, and often wrong. It "
+    "does best on people, dogs and sport in plain photographs, and on kinds of things (a flower, a bird, a car). It "
+    "miscounts, reads no text, knows nobody by face, and <strong>the facts it tells may be invented</strong>: do not "
+    "rely on them."
 )
 LARGER_MODEL = "With a GPU, start a large model instead:"
 LARGER_COMMAND = "python app.py <span>--model Salesforce/instructblip-flan-t5-xl</span> <span>--precision int8</span>"

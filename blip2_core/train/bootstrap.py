@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import InstructBlipQFormerConfig, PreTrainedTokenizerFast
 
 from ..builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, ensure_trunk
@@ -28,7 +28,7 @@ from ..vision import HybridViT, HybridViTConfig
 
 NUM_QUERIES = 16
 QFORMER_WORDS = 5000
-QFORMER_SIZES = {
+QFORMER_SIZES: dict[str, Any] = {
     "hidden_size": 256,
     "intermediate_size": 1024,
     "num_hidden_layers": 6,
@@ -81,9 +81,9 @@ def new_pocket(
     tokenizer = AutoTokenizer.from_pretrained(language_folder)
     _start_words(model, tokenizer, qformer_tokenizer)
     _start_projection(model)
-    model.to(pick_device(device))
+    nn.Module.to(model, pick_device(device))  # the library's own method is typed too narrowly
     adapter = make_adapter(model.language_model, tokenizer, CHATML)
-    processor = ImageProcessor(config.vision_config.image_size, (TRUNK_MEAN,) * 3, (TRUNK_STD,) * 3)
+    processor = ImageProcessor(HybridViTConfig().image_size, (TRUNK_MEAN,) * 3, (TRUNK_STD,) * 3)
     return Blip2(model, adapter, processor, qformer_tokenizer, "pocket", precision)
 
 
@@ -132,10 +132,10 @@ def _start_vision(vision_model: Any, trunk_file: Path) -> None:
 def _start_words(model: Blip2Model, tokenizer: Any, qformer_tokenizer: Any) -> None:
     """Principal components of the language model's embeddings of each WordPiece token, on the scale of N(0, 0.02)."""
     words = model.qformer.embeddings.word_embeddings.weight
-    embeddings = model.get_input_embeddings().weight.float()
+    embeddings: Any = model.get_input_embeddings().weight
     tokens = qformer_tokenizer.convert_ids_to_tokens(list(range(len(words))))
     rows = [_mean_embedding(token, tokenizer, embeddings) for token in tokens]
-    table = torch.stack(rows)  # (V, Dl)
+    table = torch.stack(rows).float()  # (V, Dl)
     table = table - table.mean(0)
     components = torch.linalg.svd(table, full_matrices=False)
     reduced = table @ components.Vh[: words.shape[1]].T  # (V, Dq)
@@ -151,7 +151,8 @@ def _mean_embedding(token: str, tokenizer: Any, embeddings: Tensor) -> Tensor:
 @torch.no_grad()
 def _start_projection(model: Blip2Model) -> None:
     """Let visual prompts start with the spread of word embeddings: the Q-Former ends in a layer norm of spread 1."""
-    spread = model.get_input_embeddings().weight.float().std()
+    embeddings: Any = model.get_input_embeddings().weight
+    spread = embeddings.float().std()
     projection = model.language_projection
     torch.nn.init.normal_(projection.weight, std=float(spread) / projection.in_features**0.5)
     torch.nn.init.zeros_(projection.bias)

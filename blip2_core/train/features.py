@@ -78,7 +78,7 @@ class FeatureCache:
         self.folder, self.shape = Path(folder), tuple(shape)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.rows: dict[str, int] = {}
-        header = {"identity": identity, "shape": list(self.shape)}
+        header: dict[str, object] = {"identity": identity, "shape": list(self.shape)}
         if self._index.exists():
             self._read_index(header)
         else:

@@ -40,8 +40,8 @@ class Pictures:
         self._reader: np.memmap | None = None
 
     def _open_cache(self, folder: Path) -> FeatureCache:
-        config = self.vision_model.config
-        blank = torch.zeros(1, 3, config.image_size, config.image_size, device=self.device)
+        size = self.processor.image_size
+        blank = torch.zeros(1, 3, size, size, device=self.device)
         frozen = getattr(self.vision_model, "trunk", self.vision_model)
         return FeatureCache(
             folder, shape=self._encode(blank).shape[1:], identity=fingerprint(frozen.state_dict().items())

@@ -69,6 +69,7 @@ class Stage1(Stage):
             raise TrainingError(
                 "stage1: expected a Q-Former with a text branch; this model has none. See InstructBLIP."
             )
+        self.first_id: int = self.qformer_tokenizer.bos_token_id
         width = qformer.config.hidden_size
         self.vision_projection = nn.Linear(width, CONTRASTIVE_WIDTH)
         self.text_projection = nn.Linear(width, CONTRASTIVE_WIDTH)
@@ -131,7 +132,7 @@ class Stage1(Stage):
     def _generation(self, image_embeds: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
         """[DEC] in the place of [CLS]: what follows is written, not read."""
         labels = ids[:, 1:].masked_fill(mask[:, 1:] == 0, IGNORE_INDEX)
-        ids = torch.cat([torch.full_like(ids[:, :1], self.qformer_tokenizer.bos_token_id), ids[:, 1:]], dim=1)
+        ids = torch.cat([torch.full_like(ids[:, :1], self.first_id), ids[:, 1:]], dim=1)
         hidden = self.model.qformer(
             self._queries(image_embeds), image_embeds, input_ids=ids, attention_mask=mask, mask=AttentionMask.MULTIMODAL
         )
