@@ -12,7 +12,7 @@ from blip2_core.builtin import builtin_folder
 from blip2_core.checkpoint import save
 from blip2_core.evaluate.report import read_table
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "demo" / "gallery"
 FOLDER = builtin_folder("pocket")
 MOST_BYTES, MOST_SHARD_BYTES = 25_000_000, 9_500_000
