@@ -259,11 +259,11 @@ class TestLeavingEarly:
             process.stdin.flush()
             assert process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 130
+            assert process.wait(60) == 130
             assert process.stderr.read().strip() == ""
 
     def test_a_reader_that_goes_away_is_no_crash(self):
         with subprocess.Popen(command("models"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             process.stdout.close()
-            assert process.wait(20) == 141
+            assert process.wait(60) == 141
             assert process.stderr.read() == ""
