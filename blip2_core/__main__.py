@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         args = build_parser(arguments[0] if arguments else None).parse_args(arguments)
         return args.run(args)
     except Blip2Error as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        _complain(error)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(file=sys.stderr)
@@ -64,6 +64,10 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit would fail again
         return NOBODY_READS
+
+
+def _complain(error: Blip2Error) -> None:
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
 
 
 def build_parser(wanted: str | None) -> argparse.ArgumentParser:
@@ -182,7 +186,7 @@ def run_chat(args: argparse.Namespace) -> int:
         try:
             _answer_line(chat, line, settings)
         except Blip2Error as error:
-            print("error:", " ".join(str(error).split()), file=sys.stderr)
+            _complain(error)
     return 0
 
 

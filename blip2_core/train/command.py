@@ -141,14 +141,14 @@ def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
 
 
 def _write_run_file(args: argparse.Namespace, samples: "list[Sample]", settings: Any) -> None:
+    import json
     import sys
     from dataclasses import asdict
     from datetime import UTC, datetime
     from importlib.metadata import version
 
-    from .loop import write_run_file
-
     facts = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv[1:],
         "stage": args.stage,
         "model": str(args.model),
@@ -158,4 +158,5 @@ def _write_run_file(args: argparse.Namespace, samples: "list[Sample]", settings:
         "settings": asdict(settings),
         "versions": {name: version(name) for name in ("torch", "transformers", "accelerate")},
     }
-    write_run_file(args.out, facts, lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "run.json").write_text(json.dumps(facts, indent=2) + "\n")

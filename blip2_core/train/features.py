@@ -14,6 +14,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,14 @@ def open_view(view: View) -> Image.Image:
 
 def view_key(view: View) -> str:
     """Name of a view in the index: hash of the file's bytes, then the view's number."""
-    return f"{hashlib.sha256(view.path.read_bytes()).hexdigest()[:32]}-{view.number}"
+    file = view.path.stat()
+    return f"{_content_hash(view.path, file.st_mtime_ns, file.st_size)}-{view.number}"
+
+
+@cache
+def _content_hash(path: Path, changed: int, size: int) -> str:
+    """Hash of a file's bytes, read once for all its views; `changed` and `size` tell when it is another file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
 class FeatureCache:

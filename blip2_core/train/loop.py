@@ -13,11 +13,9 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -233,15 +231,3 @@ class _Log:
         """Losses, smoothed, and speed."""
         speed = self.done / max(time.monotonic() - self.started, 1e-9)
         return ", ".join(f"{name} {value:.3f}" for name, value in self.smooth.items()) + f", {speed:.0f} samples/s"
-
-
-def write_run_file(folder: Path, facts: dict[str, Any], clock: Callable[[], str]) -> None:
-    """Say how a run was made.
-
-    Args:
-        folder: the run folder.
-        facts: command, data, versions, settings.
-        clock: gives the time as text.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps({"started": clock(), **facts}, indent=2) + "\n")
