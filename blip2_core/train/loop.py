@@ -40,7 +40,7 @@ class TrainSettings:
 
     Args:
         steps: optimizer steps; warm-up and cosine are laid out over them.
-        batch_size: samples a step.
+        batch_size: samples a step; with packed texts, visual prompts a step.
         learning_rate: at the end of the warm-up.
         warmup: steps of linear warm-up.
         weight_decay: of matrices; vectors have none.
@@ -129,7 +129,7 @@ def train(
                 accelerator.clip_grad_norm_(run.parameters, settings.clip)
                 optimizer.step()
             optimizer.zero_grad()
-            log.write(step, losses, samples=len(samples))
+            log.write(step, losses, samples=sum(len(sample.texts) for sample in samples))
             bar.set_postfix_str(log.summary())
             bar.update()
             if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:

@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DataError
 
+MOST_PACKED = 5  # texts behind one visual prompt: the captions that a picture has in most collections
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
 
@@ -20,17 +21,33 @@ class Sample:
         text: the caption, or the answer to learn.
         question: None for a caption.
         source: where the record comes from; "" if the file does not say.
+        more: further texts of the same picture and question, as `pack` gathers them.
     """
 
     image: Path
     text: str
     question: str | None = None
     source: str = ""
+    more: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text to learn."""
+        return (self.text, *self.more)
 
     @property
     def may_be_mirrored(self) -> bool:
         """Whether the text stays true in a mirror."""
-        return not SIDES.search(f"{self.question} {self.text}")
+        return not SIDES.search(f"{self.question} {self.texts}")
+
+
+def pack(samples: Sequence[Sample]) -> list[Sample]:
+    """Gather texts that share a picture and a question, so that one visual prompt serves `MOST_PACKED` of them."""
+    groups: dict[tuple[Path, str | None], list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault((sample.image, sample.question), []).append(sample)
+    packs = (group[at : at + MOST_PACKED] for group in groups.values() for at in range(0, len(group), MOST_PACKED))
+    return [replace(pack[0], more=tuple(sample.text for sample in pack[1:])) for pack in packs]
 
 
 def read_samples(files: Sequence[Path]) -> list[Sample]:

@@ -21,10 +21,12 @@ class Stage(nn.Module):
     Attributes:
         name: of the stage, as on the command line.
         trainable: prefixes of the state dict's names that are trained; all else stays frozen.
+        packs_texts: whether the texts of one picture and question share one visual prompt.
     """
 
     name: str
     trainable: tuple[str, ...]
+    packs_texts = False
 
     def __init__(self, blip2: Blip2):
         super().__init__()
@@ -39,6 +41,13 @@ class Stage(nn.Module):
         self.model.language_model.eval()
         if not any(prefix.startswith("model.vision_model") for prefix in self.trainable):
             self.model.vision_model.eval()
+
+    def compile_layers(self) -> None:
+        """Compile every layer of every stack; one layer serves for all of its kind, and texts of any length."""
+        for stack in self.model.modules():
+            if isinstance(stack, nn.ModuleList):
+                for layer in stack:
+                    layer.compile(dynamic=True)
 
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """Named losses of a batch; the loop minimizes their sum.
@@ -55,7 +64,7 @@ class Stage(nn.Module):
 
     def text_length(self, sample: Sample) -> int:
         """By what texts of like length are put together."""
-        return len(sample.text) + len(sample.question or "")
+        return sum(map(len, sample.texts)) + len(sample.question or "")
 
     @torch.no_grad()
     def image_embeds(self, features: Tensor) -> Tensor:
@@ -121,6 +130,11 @@ def loss_at_labels(hidden: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
         head: D -> V.
     """
     chosen = labels != IGNORE_INDEX
+    return loss_of_rows(hidden[chosen], labels[chosen], head)
+
+
+def loss_of_rows(hidden: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
+    """Mean cross-entropy of (n, D) states behind a head D -> V with n labels."""
     if isinstance(head, nn.Linear) and head.bias is None and not head.weight.requires_grad:
-        return FrozenHeadLoss.apply(hidden[chosen], head.weight, labels[chosen])
-    return F.cross_entropy(head(hidden[chosen]).float(), labels[chosen])
+        return FrozenHeadLoss.apply(hidden, head.weight, labels)
+    return F.cross_entropy(head(hidden).float(), labels)

@@ -10,54 +10,104 @@ Paper: BLIP-2 (arXiv 2301.12597), section 3.2 and figure 3.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .samples import Sample
-from .stage import IGNORE_INDEX, Stage, loss_at_labels, pad_rows
+from .stage import IGNORE_INDEX, Stage, loss_of_rows, pad_rows
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the ids of one row lie behind its visual prompt: the prompt, then each target without its last id.
+
+    Args:
+        positions: of each id; every target begins anew behind the prompt.
+        segments: 0 for the prompt, n for the n-th target.
+        predicting: for every id of every target, the place of the id in front of it; -1 is the last visual prompt.
+    """
+
+    positions: list[int]
+    segments: list[int]
+    predicting: list[int]
+
+
+def lay_out(prompt: int, targets: Sequence[Sequence[int]]) -> Layout:
+    """The layout of a prompt of so many ids with its targets."""
+    positions, segments, predicting = [*range(prompt)], [0] * prompt, []
+    for number, target in enumerate(targets, 1):
+        first, length = len(positions), len(target) - 1
+        predicting += [prompt - 1, *range(first, first + length)]
+        positions += range(prompt, prompt + length)
+        segments += [number] * length
+    return Layout(positions, segments, predicting)
 
 
 class LanguageStage(Stage):
     """What stage 2 and question answering share: the loss of the frozen language model behind a visual prompt."""
 
     trainable = ("model.query_tokens", "model.qformer", "model.language_projection")
+    packs_texts = True
 
     def language_loss(
-        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[list[int]]
+        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]
     ) -> Tensor:
-        """Loss on the targets alone.
+        """Mean loss on the tokens of the targets alone.
 
         Args:
             visual_prompt: (B, Q, Dl) floats.
-            prompts: B lists of ids that are read before the target.
-            targets: B lists of ids that are predicted.
+            prompts: B lists of ids that are read before each target.
+            targets: for each of the B, one or more lists of ids, none of which sees the others.
         """
         if self.model.config.use_decoder_only_language_model:
             return self._decoder_only_loss(visual_prompt, prompts, targets)
         return self._encoder_decoder_loss(visual_prompt, prompts, targets)
 
     def _decoder_only_loss(
-        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[list[int]]
+        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]
     ) -> Tensor:
-        """Padding stands on the right, where a causal model never looks: no mask is needed."""
-        pairs = list(zip(prompts, targets, strict=True))
-        ids = pad_rows([prompt + target for prompt, target in pairs], self.adapter.pad_token_id).to(self.device)
-        labels = pad_rows([[IGNORE_INDEX] * len(prompt) + target for prompt, target in pairs], IGNORE_INDEX)
-        embeds = torch.cat([visual_prompt, self.model.get_input_embeddings()(ids)], dim=1)  # (B, Q+T, Dl)
-        hidden = self.model.language_model.base_model(inputs_embeds=embeds, use_cache=False).last_hidden_state
-        before = visual_prompt.shape[1] - 1  # the last visual prompt predicts the first word
-        return loss_at_labels(hidden[:, before:-1], labels.to(self.device), self.model.get_output_embeddings())
+        """Padding stands on the right, where a causal model never looks."""
+        rows = [lay_out(len(prompt), texts) for prompt, texts in zip(prompts, targets, strict=True)]
+        ids = [
+            prompt + [i for text in texts for i in text[:-1]] for prompt, texts in zip(prompts, targets, strict=True)
+        ]
+        embeds = self.model.get_input_embeddings()(pad_rows(ids, self.adapter.pad_token_id).to(self.device))
+        embeds = torch.cat([visual_prompt, embeds.to(visual_prompt.dtype)], dim=1)  # (B, Q+T, Dl)
+        queries = visual_prompt.shape[1]
+        packed = self._packed_inputs(rows, queries, dtype=embeds.dtype) if any(len(t) > 1 for t in targets) else {}
+        hidden = self.model.language_model.base_model(
+            inputs_embeds=embeds, use_cache=False, **packed
+        ).last_hidden_state  # fmt: skip
+        places = [(number, queries + place) for number, row in enumerate(rows) for place in row.predicting]
+        batch, position = torch.tensor(places, device=self.device).T
+        labels = torch.tensor([i for texts in targets for text in texts for i in text], device=self.device)
+        return loss_of_rows(hidden[batch, position], labels, self.model.get_output_embeddings())
+
+    def _packed_inputs(self, rows: Sequence["Layout"], queries: int, *, dtype: torch.dtype) -> dict[str, Tensor]:
+        """What keeps packed texts apart: position_ids (B, Q+T), and attention_mask (B, 1, Q+T, Q+T) to be added."""
+        segments = pad_rows([[0] * queries + row.segments for row in rows], -1).to(self.device)
+        positions = pad_rows([[*range(queries), *(queries + p for p in row.positions)] for row in rows], 0)
+        earlier = torch.ones(segments.shape[1:] * 2, dtype=torch.bool, device=self.device).tril()
+        own = segments[:, :, None] == segments[:, None, :]
+        allowed = (earlier & (own | (segments == 0)[:, None, :]))[:, None]
+        mask = torch.zeros(allowed.shape, dtype=dtype, device=self.device)
+        mask.masked_fill_(~allowed, torch.finfo(dtype).min)
+        return {"position_ids": positions.to(self.device), "attention_mask": mask}
 
     def _encoder_decoder_loss(
-        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[list[int]]
+        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]
     ) -> Tensor:
+        counts = torch.tensor([len(texts) for texts in targets], device=self.device)
+        visual_prompt = visual_prompt.repeat_interleave(counts, dim=0)
+        prompts = [prompt for prompt, texts in zip(prompts, targets, strict=True) for _ in texts]
         ids = pad_rows(prompts, self.adapter.pad_token_id).to(self.device)
         mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0).to(self.device)
         embeds = torch.cat([visual_prompt, self.model.get_input_embeddings()(ids)], dim=1)  # (B, Q+T, Dl)
         mask = torch.cat([mask.new_ones(visual_prompt.shape[:2]), mask], dim=1)
-        labels = pad_rows(targets, IGNORE_INDEX).to(self.device)
+        labels = pad_rows([text for texts in targets for text in texts], IGNORE_INDEX).to(self.device)
         return self.model.language_model(inputs_embeds=embeds, attention_mask=mask, labels=labels).loss
 
     def target_ids(self, text: str) -> list[int]:
@@ -74,12 +124,14 @@ class Stage2(LanguageStage):
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """See `Stage.losses`: `language_modelling`, or `prefix_language_modelling` with an encoder-decoder."""
         visual_prompt = self.model.project(self.model.query(self.image_embeds(features)))
-        texts = [self.target_ids(sample.text) for sample in samples]
+        texts = [[self.target_ids(text) for text in sample.texts] for sample in samples]
         if self.model.config.use_decoder_only_language_model:
             begin = self._begin_ids()
             return {"language_modelling": self.language_loss(visual_prompt, [begin] * len(texts), texts)}
-        prefixes, suffixes = zip(*(split_text(ids) for ids in texts), strict=True)
-        return {"prefix_language_modelling": self.language_loss(visual_prompt, prefixes, suffixes)}
+        counts = torch.tensor([len(row) for row in texts], device=self.device)
+        prefixes, suffixes = zip(*(split_text(ids) for row in texts for ids in row), strict=True)
+        loss = self.language_loss(visual_prompt.repeat_interleave(counts, dim=0), prefixes, [[ids] for ids in suffixes])
+        return {"prefix_language_modelling": loss}
 
     def _begin_ids(self) -> list[int]:
         """What the tokenizer puts in front of every text: OPT and Llama a start token, others nothing."""

@@ -30,7 +30,7 @@ class QuestionAnswering(LanguageStage):
         prompts = [self._prompt(sample) for sample in samples]
         prompt_ids = self.adapter.tokenize(prompts)
         targets = [
-            self._answer_ids(prompt, ids, sample.text)
+            [self._answer_ids(prompt, ids, text) for text in sample.texts]
             for prompt, ids, sample in zip(prompts, prompt_ids, samples, strict=True)
         ]
         return {"answer": self.language_loss(visual_prompt, prompt_ids, targets)}

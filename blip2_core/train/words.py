@@ -71,7 +71,9 @@ class WordsStage(Stage):
         """(B, V): how much the visual prompt calls for each word."""
         template = self.adapter.template
         ids, mask = tokenize_questions(
-            self.qformer_tokenizer, [question or template.caption_question for question in questions], device=self.device
+            self.qformer_tokenizer,
+            [question or template.caption_question for question in questions],
+            device=self.device,
         )
         embeds = self.model.vision_model.from_features(features)
         visual_prompt = self.model.project(self.model.query(embeds, ids, mask))  # (B, Q, Dl)

@@ -1,6 +1,8 @@
 """What each stage computes, checked against the definition."""
 
 import random
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,10 +12,11 @@ from transformers import Blip2QFormerConfig
 
 from blip2_core.errors import DataError, TrainingError
 from blip2_core.train.pictures import Pictures
-from blip2_core.train.samples import Sample, read_samples
+from blip2_core.train.samples import Sample, pack, read_samples
 from blip2_core.train.stage1 import Stage1, _draw
 from blip2_core.train.stage2 import Stage2, split_text
 from blip2_core.train.vqa import QuestionAnswering
+from blip2_core.train.words import WordsStage
 
 
 def batch(blip2, file):
@@ -56,7 +59,7 @@ def test_the_question_to_the_qformer_changes_the_loss(blip2, picture_folder):
     told = float(stage(features, samples)["answer"])
     visual = blip2.model.project(blip2.model.query(stage.image_embeds(features)))
     prompts = blip2.adapter.tokenize([blip2.prompt(sample.question) for sample in samples])
-    untold = float(stage.language_loss(visual, prompts, [stage.target_ids(sample.text) for sample in samples]))
+    untold = float(stage.language_loss(visual, prompts, [[stage.target_ids(sample.text)] for sample in samples]))
     assert abs(told - untold) > 1e-4
 
 
@@ -154,3 +157,67 @@ def test_a_text_that_names_a_side_never_gets_a_mirrored_view(blip2, picture_fold
     sided, plain = Sample(image, "A cat on the left."), Sample(image, "A cat.")
     assert {pictures._draw(sided, random.Random(n)).number for n in range(50)} == {0, 2}
     assert {pictures._draw(plain, random.Random(n)).number for n in range(50)} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("family", ["chatml", "opt", "llama", "t5"])
+@pytest.mark.parametrize("question", [None, "What is this?"])
+def test_packed_texts_have_the_loss_they_have_one_by_one(family, question, picture_folder):
+    blip2 = make_blip2(family)
+    blip2.model.language_model.eval()
+    stage = QuestionAnswering(blip2).eval()
+    image = read_samples([picture_folder / "caption.jsonl"])[0].image
+    texts = ("a photo of a red picture", "red", "a picture", "a photo of a photo of a grey picture")
+    single = [Sample(image, text, question) for text in texts]
+    packed = pack(single)
+    assert [sample.texts for sample in packed] == [texts]
+    features = Pictures(blip2).features(single, random.Random(0))
+    apart = stage(features, single)["answer"]
+    together = stage(features[:1], packed)["answer"]
+    assert float(together.detach()) == pytest.approx(float(apart.detach()), rel=1e-5)
+    alike = [torch.autograd.grad(loss, stage.model.query_tokens)[0] for loss in (apart, together)]
+    torch.testing.assert_close(*alike, rtol=1e-4, atol=1e-7)
+
+
+def test_a_packed_caption_of_stage_two_sees_no_other_caption(blip2, picture_folder):
+    stage = Stage2(blip2).eval()
+    samples = [Sample(s.image, s.text) for s in read_samples([picture_folder / "caption.jsonl"])[:1]]
+    features = Pictures(blip2).features(samples, random.Random(0))
+    with torch.no_grad():
+        alone = float(stage(features, samples)["language_modelling"])
+        twice = float(stage(features, [replace(samples[0], more=(samples[0].text,))])["language_modelling"])
+    assert twice == pytest.approx(alone, rel=1e-5)
+
+
+def test_texts_of_one_picture_and_question_are_packed_and_no_others():
+    one, two = Path("one.png"), Path("two.png")
+    samples = [
+        Sample(one, "a"),
+        Sample(two, "b"),
+        Sample(one, "c"),
+        Sample(one, "d", "Why?"),
+        Sample(one, "to the left"),
+    ]
+    packed = pack(samples)
+    assert [(s.image, s.question, s.texts) for s in packed] == [
+        (one, None, ("a", "c", "to the left")), (two, None, ("b",)), (one, "Why?", ("d",))
+    ]  # fmt: skip
+    assert [s.may_be_mirrored for s in packed] == [False, True, True]
+
+
+def test_the_visual_prompt_learns_which_words_a_picture_calls_for(blip2, picture_folder):
+    samples = [sample for sample in read_samples([picture_folder / "caption.jsonl"]) for _ in range(6)]
+    stage = WordsStage(blip2, samples)
+    with torch.no_grad():
+        stage.model.language_projection.weight.normal_(std=0.1)
+    features = Pictures(blip2).features(samples, random.Random(0))
+    optimizer = torch.optim.AdamW(
+        [value for name, value in stage.named_parameters() if name.startswith(stage.trainable)], lr=3e-3
+    )
+    first = last = None
+    for _ in range(40):
+        last = stage(features, samples)["words"]
+        first = first if first is not None else float(last.detach())
+        optimizer.zero_grad()
+        last.backward()
+        optimizer.step()
+    assert float(last.detach()) < 0.8 * first
