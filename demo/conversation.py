@@ -8,15 +8,18 @@ Only `look` and `answer` run the model; whoever calls them makes sure that one r
 """
 
 import logging
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blip2_core.errors import Blip2Error, ImageError, QuestionError
 from blip2_core.image import open_image
 
 from . import texts
+from .errors import VisitorError
+from .exchange import Exchange, Measured
+from .limits import Limits
 from .loading import ModelLoader
 
 if TYPE_CHECKING:
@@ -28,40 +31,20 @@ MOST_CHARACTERS = 1_000  # of a question
 PATIENCE = 0.3  # seconds between two looks at a model that is loading
 
 
-class VisitorError(Exception):
-    """Something the visitor can put right; its text is a sentence for them."""
-
-
-@dataclass(eq=False)
-class Exchange:
-    """A question and its answer.
-
-    Args:
-        question: as the visitor typed it.
-        answer: as far as it is there; empty before the first word.
-        remembered: whether the model's own history has it, too.
-    """
-
-    question: str
-    answer: str = ""
-    remembered: bool = False
-
-
 class Conversation:
     """What one visitor and the model have said about one picture.
 
     Args:
         loader: where the model comes from, once it is there.
+        limits: how long an answer and a conversation may become.
 
     Attributes:
         exchanges: oldest first; the last may be on its way.
-        prompt: the exact text that the language model read last.
-        facts: a line about the last answer: tokens, seconds.
         running: whether an answer is on its way.
     """
 
-    def __init__(self, loader: ModelLoader) -> None:
-        self.loader = loader
+    def __init__(self, loader: ModelLoader, limits: Limits | None = None) -> None:
+        self.loader, self.limits = loader, limits or Limits()
         self.running = False
         self._picture: str | None = None
         self._seen: str | None = None  # the picture that the session has looked at
@@ -70,14 +53,32 @@ class Conversation:
         self._pending: Exchange | None = None
         self._begin_anew(note="")
 
+    def __deepcopy__(self, memo: dict) -> "Conversation":
+        """A new visitor's: Gradio copies the first value of a state for each session."""
+        return Conversation(self.loader, self.limits)
+
     @property
-    def messages(self) -> list[dict[str, str]]:
-        """The conversation as the page draws it."""
-        drawn = [{"role": "assistant", "content": self._note}] if self._note else []
-        for exchange in self.exchanges:
-            drawn.append({"role": "user", "content": exchange.question})
+    def messages(self) -> list[dict[str, Any]]:
+        """The conversation as the page draws it: below each answer, folded, how it came about."""
+        return [message for message, _ in self._drawn()]
+
+    @property
+    def picture(self) -> str | None:
+        """Path of the picture that is talked about."""
+        return self._picture
+
+    def _drawn(self) -> list[tuple[dict[str, Any], Exchange | None]]:
+        drawn: list[tuple[dict[str, Any], Exchange | None]] = []
+        if self._note:
+            drawn.append(({"role": "assistant", "content": self._note}, None))
+        for exchange in list(self.exchanges):
+            drawn.append(({"role": "user", "content": exchange.question}, exchange))
             if exchange.answer:
-                drawn.append({"role": "assistant", "content": exchange.answer})
+                drawn.append(({"role": "assistant", "content": exchange.answer}, exchange))
+            if exchange.measured is not None:
+                metadata = {"title": texts.measured(exchange.measured, exchange.notice), "status": "done"}
+                told = {"role": "assistant", "content": texts.how(exchange.prompt), "metadata": metadata}
+                drawn.append((told, exchange))
         return drawn
 
     def show(self, picture: str | None) -> bool:
@@ -118,12 +119,31 @@ class Conversation:
             raise VisitorError(texts.BUSY)
         if picture is None:
             raise VisitorError(texts.NO_PICTURE)
-        question = question.strip() if isinstance(question, str) else ""
-        if not question:
-            raise VisitorError(texts.EMPTY_QUESTION)
-        if len(question) > MOST_CHARACTERS:
-            raise VisitorError(texts.LONG_QUESTION.format(most=MOST_CHARACTERS, got=len(question)))
+        question = _checked(question)
         self.show(picture)
+        self.refuse()
+        if len(self.exchanges) >= self.limits.turns:
+            raise VisitorError(texts.MANY_TURNS.format(most=self.limits.turns))
+        self._add(question)
+
+    def begin_edited(self, place: int, question: str) -> None:
+        """Ask an earlier question in other words; it and what came after it are taken back.
+
+        Args:
+            place: of the question among `messages`.
+            question: its new words.
+
+        Raises:
+            VisitorError: there is no question, it cannot be asked, or an answer is on its way.
+        """
+        if self.running:
+            raise VisitorError(texts.BUSY)
+        question, drawn = _checked(question), self._drawn()
+        fits = isinstance(place, int) and 0 <= place < len(drawn) and drawn[place][0]["role"] == "user"
+        if not fits:
+            raise VisitorError(texts.NOTHING_ASKED)
+        while drawn[place][1] in self.exchanges:
+            self.undo()
         self._add(question)
 
     def begin_again(self) -> None:
@@ -140,27 +160,29 @@ class Conversation:
         Closing it stops the work.
         """
         exchange, self._pending = self._pending, None
-        if exchange is None:
+        if exchange is None or self.running:
             return
-        self.running = True
+        self.running, exchange.settings = True, settings
         try:
             yield from self._wait_for_model(exchange)
             if self.loader.model is not None and not self._stopping:
                 yield from self._stream(exchange, settings)
             exchange.answer = exchange.answer or texts.WORDLESS
         except Blip2Error as error:
-            exchange.answer = _sentence(error)
+            exchange.answer, exchange.failed = _sentence(error), True
         except Exception:
             log.exception("An answer failed.")
-            exchange.answer = texts.FAILED
+            exchange.answer, exchange.failed = texts.FAILED, True
         finally:
             self.running = False
         yield
 
-    def refuse(self) -> None:
-        """Drop the question that was begun without answering it."""
-        if self._pending is not None:
-            self.undo()
+    def refuse(self) -> bool:
+        """Drop the question that was begun without answering it; says whether there was one."""
+        if self._pending is None or self.running:
+            return False
+        self.undo()
+        return True
 
     def stop(self) -> None:
         """Stop the answer that is on its way, or about to begin; any thread may call it."""
@@ -182,7 +204,6 @@ class Conversation:
         self._pending = None
         if exchange.remembered and self._session is not None:
             self._session.undo()
-        self.prompt = self.facts = ""
         return exchange.question
 
     def clear(self) -> None:
@@ -198,7 +219,6 @@ class Conversation:
     def _begin_anew(self, *, note: str) -> None:
         self.exchanges: list[Exchange] = []
         self._pending = None
-        self.prompt = self.facts = ""
         self._note = note
         if self._session is not None:
             self._session.forget()
@@ -208,7 +228,8 @@ class Conversation:
         while not self._stopping and not self.loader.wait(PATIENCE):
             exchange.answer = texts.waiting(self.loader.state.step, self.loader.state.fraction)
             yield
-        exchange.answer = "" if self.loader.model is not None or self._stopping else texts.NO_MODEL
+        exchange.failed = self.loader.model is None and not self._stopping
+        exchange.answer = texts.NO_MODEL if exchange.failed else ""
 
     def _session_about_picture(self) -> "ChatSession":
         """The session, after it has looked at the picture: once a picture."""
@@ -223,33 +244,33 @@ class Conversation:
     def _stream(self, exchange: Exchange, settings: "AnswerSettings") -> Iterator[None]:
         from blip2_core.language import check_question
 
+        began, was_known, late = time.perf_counter(), self._seen == self._picture, False
         session = self._session_about_picture()
         history = session.history
         known = list(history)
         pieces = session.stream(exchange.question, settings)
         sent = known[session.dropped_turns :]
-        self.prompt = str(session.blip2.prompt(check_question(exchange.question), sent))
+        exchange.prompt = str(session.blip2.prompt(check_question(exchange.question), sent))
+        prepared = time.perf_counter() - began
         try:
             for piece in pieces:
                 exchange.answer += piece
                 yield
-                if self._stopping:
+                late = time.perf_counter() - began > self.limits.seconds_an_answer
+                if self._stopping or late:
                     break
         finally:
             pieces.close()
             exchange.remembered = len(history) > len(known)
-        self._report(exchange, session)
-
-    def _report(self, exchange: Exchange, session: "ChatSession") -> None:
-        """Fill in what is known at the end; nothing when the visitor has moved on meanwhile."""
-        if not self.exchanges or self.exchanges[-1] is not exchange:
-            return
-        stopped = self._stopping
-        exchange.answer = exchange.answer or (texts.WORDLESS if stopped else texts.NO_WORDS)
+        exchange.answer = exchange.answer or (texts.WORDLESS if self._stopping else texts.NO_WORDS)
         if (last := session.last_answer) is not None:
             first = last.seconds_to_first_token
-            self.facts = texts.measured(last.num_tokens, last.seconds, first, stopped=stopped)
-        self.facts += f" {session.notice}" if session.notice else ""
+            exchange.measured = Measured(
+                tokens=last.num_tokens, seconds=prepared + last.seconds, picture_was_known=was_known,
+                seconds_to_first_token=None if first is None else prepared + first,
+                stopped_by="deadline" if late and not self._stopping else last.stopped_by,
+            )  # fmt: skip
+        exchange.notice = session.notice or ""
 
 
 def suggestions(picture: str | None) -> tuple[str, ...]:
@@ -258,6 +279,16 @@ def suggestions(picture: str | None) -> tuple[str, ...]:
 
     photo = gallery.find(picture) if picture and Path(picture).is_file() else None
     return photo.questions if photo else texts.GENERIC_QUESTIONS
+
+
+def _checked(question: object) -> str:
+    """The question without outer white space."""
+    question = question.strip() if isinstance(question, str) else ""
+    if not question:
+        raise VisitorError(texts.EMPTY_QUESTION)
+    if len(question) > MOST_CHARACTERS:
+        raise VisitorError(texts.LONG_QUESTION.format(most=MOST_CHARACTERS, got=len(question)))
+    return question
 
 
 def _sentence(error: Blip2Error) -> str:

@@ -7,7 +7,7 @@ from blip2_core.answer_settings import AnswerSettings
 from blip2_core.errors import SettingsError
 
 from . import texts
-from .conversation import VisitorError
+from .errors import VisitorError
 
 FEWEST_TOKENS, MOST_TOKENS = 8, 256
 LARGEST_SEED = 2**31 - 1
@@ -31,6 +31,11 @@ class Panel:
     repetition_penalty: float = 1.1
     seed: str = ""
 
+    @property
+    def values(self) -> tuple[float | str, ...]:
+        """In the order of the page."""
+        return self.temperature, self.top_p, self.max_tokens, self.repetition_penalty, self.seed
+
     def settings(self) -> AnswerSettings:
         """The settings for one answer.
 
@@ -48,6 +53,14 @@ class Panel:
             )  # fmt: skip
         except (SettingsError, AttributeError, TypeError, ValueError, OverflowError):
             raise VisitorError(texts.BAD_SETTINGS) from None
+
+
+PRESETS = {
+    "Short answer": Panel(max_tokens=24),
+    "Description": Panel(),
+    "Creative": Panel(temperature=0.9, top_p=0.95, max_tokens=160, repetition_penalty=1.15),
+}
+FIRST_PRESET = "Description"
 
 
 def settings_for_another(settings: AnswerSettings) -> AnswerSettings:

@@ -1,6 +1,10 @@
 """Every sentence that a visitor reads, in one place: short, friendly, and true."""
 
 from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .exchange import Measured
 
 TITLE = "Chat with a picture"
 INTRODUCTION = (
@@ -34,11 +38,8 @@ QUESTION = "Your question"
 QUESTION_HINT = "Ask about the picture"
 NEW_CONVERSATION = "New picture, new conversation. What would you like to know about it?"
 SETTINGS = "How an answer is picked"
-PROMPT = "The exact prompt"
-PROMPT_INFO = (
-    "The text that the language model read for the last answer. The soft visual prompt, which has no words, stands in "
-    "front of it."
-)
+PROMPT_INFO = "The exact prompt, behind the soft visual prompt, which has no words:"
+ENDED = {"closed": "stopped", "length": "cut at the longest answer", "deadline": "cut, it took too long"}
 
 NO_BEAMS = "Beams are off: they know the best answer only at its end, and this page shows answers as they grow."
 
@@ -57,8 +58,20 @@ UNREADABLE_PICTURE = (
     "This file cannot be read as a picture. Use a PNG, JPEG, WebP, GIF, BMP or TIFF of at most 50 megapixels."
 )
 LOST_PICTURE = "The picture is no longer there: uploads are deleted after an hour. Please choose it again."
+TOO_OFTEN = "That was a lot at once. Please try again in {seconds} seconds."
+FULL = "Many people are asking just now. Please try again in a minute."
+MANY_TURNS = "This conversation has {most} questions, which is the most. Press Clear to begin a new one."
+LARGE_BODY = "The request is too large: pictures of at most 15 MB fit."
+WEB_ADDRESS = "Please give the public web address of a picture; it begins with https:// or http://."
+WEB_NO_ANSWER = "The picture could not be fetched from this address. Save it and drop it here instead."
+WEB_TOO_LARGE = "The picture behind this address is larger than {most} MB. Save it smaller and drop it here instead."
+WEB_NO_PICTURE = "There is no picture behind this address that can be read. Give the address of the picture itself."
+WEB_OFF = "Fetching pictures from web addresses is turned off here. Please upload the picture."
+LOADING = "The model is still loading. Please try again when /gradio_api/healthz says that it is ready."
 BUSY = "An answer is still on its way. Wait for it, or press Stop."
 NOTHING_ASKED = "Nothing was asked yet. Ask a question first."
+NOTHING_TO_SAVE = "There is no answer to save yet. Ask a question first."
+SAVED_NOTE = "what they tell may be invented."
 BAD_SETTINGS = "One of the answer settings is out of its range. Please set it again."
 FAILED = "Something went wrong while answering. Please try again; the details are on the server's terminal."
 CANNOT_ASK = "The model cannot read this question. Please ask it in other words."
@@ -100,11 +113,22 @@ def failed(name: str) -> str:
     return f'<div class="status failed" role="alert"><span class="dot"></span><span>{text}</span></div>'
 
 
-def measured(tokens: int, seconds: float, first: float | None, *, stopped: bool) -> str:
+def measured(measured: "Measured", notice: str = "") -> str:
     """How an answer went, on one line."""
-    start = f", first word after {first:.1f} s" if first is not None else ""
-    speed = f" ({tokens / seconds:.1f} a second)" if tokens > 1 and seconds > 0 else ""
-    return f"{'Stopped: ' if stopped else ''}{tokens} token{'s' * (tokens != 1)} in {seconds:.1f} s{speed}{start}."
+    tokens = measured.tokens
+    facts = [f"{tokens} token{'s' * (tokens != 1)}"]
+    if (speed := measured.tokens_per_second) is not None:
+        facts.append(f"{speed:.1f} a second")
+    if (first := measured.seconds_to_first_token) is not None:
+        facts.append(f"first after {first:.1f} s")
+    if (ended := ENDED.get(measured.stopped_by)) is not None:
+        facts.append(ended)
+    return " · ".join(facts) + (f". {notice}" if notice else "")
+
+
+def how(prompt: str) -> str:
+    """What stands below an answer when it is unfolded."""
+    return f"{PROMPT_INFO}\n\n{prompt}"
 
 
 def _percent(fraction: float | None) -> str:

@@ -5,12 +5,13 @@ is held against those embeddings: the best of the queries has to find the words 
 of the answer. No language model runs, so a step costs a small part of one through it, and what is learnt is what the
 language model needs: which words the picture, and the question about it, call for.
 
-Differs from the paper: BLIP-2 goes straight from stage 1 to the language model, with 129 million pictures to learn from.
+Differs from the paper: BLIP-2 goes straight from stage 1 to the language model, trained on 129 million pictures.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from math import log
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,13 +44,16 @@ class WordsStage(Stage):
         "scale",
     )
 
+    words: Tensor
+
     def __init__(self, blip2: Blip2, samples: Sequence[Sample]):
         super().__init__(blip2)
         self.tokens_of = {text: self._tokens(text) for text in {sample.text for sample in samples}}
         counts = Counter(token for sample in samples for token in self.tokens_of[sample.text])
         known = [token for token, count in counts.most_common() if count >= RAREST]
         self.places = {token: place for place, token in enumerate(known)}
-        table = self.model.get_input_embeddings().weight.detach()[known].float()  # (V, Dl)
+        embeddings: Any = self.model.get_input_embeddings().weight
+        table = embeddings.detach()[known].float()  # (V, Dl)
         table = F.normalize(table - table.mean(0), dim=1)
         self.register_buffer("words", table, persistent=False)
         self.scale = nn.Parameter(torch.tensor(log(FIRST_SCALE)))
