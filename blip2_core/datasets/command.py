@@ -34,6 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add("--distill", type=Path, metavar="MODEL_FOLDER", help="language model that answers instructions in words")
     add("--batch-size", type=int, default=64, help="instructions answered at once (%(default)s)")
     add("--max-new-tokens", type=int, default=40, help="the longest distilled answer (%(default)s)")
+    add("--labels", action="store_true", help="let the image encoder name what it is sure to see in photographs")
     add("--seed", type=int, default=0, help="of splits, wordings and drawn answers (%(default)s)")
     add("--show", type=int, metavar="N", help="write a page of N random records of each kind in FILE")
     add("file", nargs="?", type=Path, metavar="FILE", help="with --show: a .jsonl file of records")
@@ -57,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     things = _read_things(args, wordnet)
     if things and wordnet:
         _write_names(args, things, wordnet)
+    if args.labels:
+        _write_labels(args, things)
     if args.distill and wordnet:
         _write_distilled(args, things, photographs, wordnet=wordnet)
     return 0
@@ -141,6 +144,7 @@ def _write_vqa(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]
     people_asked = read_daquar(args.daquar, args.seed) if args.daquar else {}
     for split in SPLITS:
         _write(args, f"vqa-{split}", [*asked[split], *people_asked.get(split, [])])
+    _write(args, "daquar-train", people_asked.get("train", []))  # once more by itself, to be given more weight
 
 
 def _write_names(args: argparse.Namespace, things: "list[Thing]", wordnet: "WordNet") -> None:
@@ -152,6 +156,23 @@ def _write_names(args: argparse.Namespace, things: "list[Thing]", wordnet: "Word
     for split, records in instruction_records(things, args.seed).items():
         _write(args, f"instruct-{split}", records)
     _write(args, "caption-things-train", thing_captions(things, args.seed))
+
+
+def _write_labels(args: argparse.Namespace, things: "list[Thing]") -> None:
+    """Label the photographs of the training files that are already there."""
+    import json
+
+    from tqdm import tqdm
+
+    from .labels import label_photographs, label_records
+
+    written = [args.out / f"{name}-train.jsonl" for name in ("caption", "vqa")]
+    images = [json.loads(line)["image"] for file in written if file.exists() for line in file.open(encoding="utf-8")]
+    photographs = [Path(image) for image in dict.fromkeys(images)]
+    classes = [thing for thing in things if thing.source == "imagenet"]
+    with tqdm(total=len(photographs), desc="labels", unit="picture") as bar:
+        found = label_photographs(photographs, classes, lambda done, _: bar.update(done - bar.n))
+    _write(args, "label-train", list(label_records(found, args.seed)))
 
 
 def _write_distilled(

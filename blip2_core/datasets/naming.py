@@ -89,7 +89,7 @@ def thing_captions(things: Sequence[Thing], seed: int) -> list[Caption]:
         forms: tuple[str, ...] = PHOTO_CAPTIONS if thing.source == "imagenet" else DRAWING_CAPTIONS
         if thing.source != "imagenet" and thing.photograph:
             forms = (*PHOTO_CAPTIONS, *STAMP_CAPTIONS)
-        texts = [_fill(form, thing, target_broader(thing)) for form in forms]
+        texts = [fill_form(form, thing, target_broader(thing)) for form in forms]
         if thing.sentence and thing.name.lower() in thing.sentence.lower():
             texts.append(thing.sentence.replace("“", '"').replace("”", '"').replace("’", "'"))
         captions += [Caption(thing.image, text, thing.source) for text in dict.fromkeys(text for text in texts if text)]
@@ -117,8 +117,8 @@ def _training_questions(
 ) -> Iterator[Question]:
     right = right_names(thing)
     broader = target_broader(thing)
-    answers = [_fill(form, thing, broader) for form in (*NAME_ANSWERS, *BROADER_FIRST)] if broader else []
-    answers = answers or [_fill(form, thing, broader) for form in NAME_ALONE]
+    answers = [fill_form(form, thing, broader) for form in (*NAME_ANSWERS, *BROADER_FIRST)] if broader else []
+    answers = answers or [fill_form(form, thing, broader) for form in NAME_ALONE]
     draw.shuffle(answers)
     for number, question in enumerate(draw.sample(NAME_QUESTIONS, MOST_NAMES)):
         yield Question(thing.image, question, (answers[number % len(answers)], *right), "name", thing.source)
@@ -187,7 +187,7 @@ def _may_be(name: str, thing: Thing, wordnet: WordNet) -> bool:
     ) or (name in thing.broader)
 
 
-def _fill(form: str, thing: Thing, broader: str) -> str:
+def fill_form(form: str, thing: Thing, broader: str) -> str:
     """Put the names in; "" if the form needs a broader word and there is none."""
     if "broader}" in form and not broader:
         return ""

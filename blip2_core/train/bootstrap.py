@@ -83,8 +83,12 @@ def new_pocket(
     _start_projection(model)
     nn.Module.to(model, pick_device(device))  # the library's own method is typed too narrowly
     adapter = make_adapter(model.language_model, tokenizer, CHATML)
-    processor = ImageProcessor(HybridViTConfig().image_size, (TRUNK_MEAN,) * 3, (TRUNK_STD,) * 3)
-    return Blip2(model, adapter, processor, qformer_tokenizer, "pocket", precision)
+    return Blip2(model, adapter, trunk_image_processor(), qformer_tokenizer, "pocket", precision)
+
+
+def trunk_image_processor() -> ImageProcessor:
+    """Pictures as the trunk reads them."""
+    return ImageProcessor(HybridViTConfig().image_size, (TRUNK_MEAN,) * 3, (TRUNK_STD,) * 3)
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int = QFORMER_WORDS) -> PreTrainedTokenizerFast:
@@ -139,7 +143,9 @@ def _start_words(model: Blip2Model, tokenizer: Any, qformer_tokenizer: Any) -> N
     table = table - table.mean(0)
     components = torch.linalg.svd(table, full_matrices=False)
     reduced = table @ components.Vh[: words.shape[1]].T  # (V, Dq)
-    words.copy_(reduced / reduced.std() * model.config.initializer_range)
+    words[:, : reduced.shape[1]] = (
+        reduced / reduced.std() * model.config.initializer_range
+    )  # fewer words, fewer columns
     words[qformer_tokenizer.pad_token_id].zero_()
 
 

@@ -1,10 +1,11 @@
-"""`python -m blip2_core train vision | stage1 | stage2 | vqa`: one stage of training, from the command line."""
+"""`python -m blip2_core train vision | stage1 | words | stage2 | vqa`: one stage of training, from the command line."""
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError, TrainingError
+from . import pocket
 
 if TYPE_CHECKING:
     from ..model import Blip2
@@ -26,8 +27,10 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("train", help="train a model, stage by stage", description=__doc__)
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
     for name, what in STAGES.items():
-        _add_options(stages.add_parser(name, help=what, description=f"{name}: {what}."))
-    parser.set_defaults(run=run)
+        stage = stages.add_parser(name, help=what, description=f"{name}: {what}.")
+        _add_options(stage)
+        stage.set_defaults(run=run)
+    pocket.add_options(stages.add_parser("pocket", help="all stages of the built-in model", description=pocket.__doc__))
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,159 @@
+"""`python -m blip2_core train pocket`: the whole recipe of the built-in model, one command after another.
+
+Every step is a command that can be run by hand; each is printed before it runs, and is skipped if it has finished
+before. So the recipe goes on where it stopped, and what the shipped model was made by is what is written here.
+"""
+
+import argparse
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SettingsError, TrainingError
+
+SOURCES = ("flickr8k", "flickr8k_captions", "daquar", "imagenet_samples", "stamps", "wordnet")
+VIEWS = "4"
+LEAST_STEPS = 2
+COMPILED_FROM = 100  # steps; fewer take less time than compiling
+TASKS = ("caption", "vqa", "name", "instruct")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stage of the recipe.
+
+    Args:
+        stage: as on the command line; it starts from the model of the part before.
+        data: names of the training files, a name twice for twice the weight.
+        steps: optimizer steps of the shipped model.
+        batch_size: samples a step, or visual prompts where texts are packed.
+        learning_rate: at its highest.
+        warmup: steps.
+    """
+
+    stage: str
+    data: tuple[str, ...]
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup: int
+
+
+QUESTIONS = ("vqa", "daquar", "name", "name", "instruct", "caption-things")
+RECIPE = (
+    Part("vision", ("caption",), 800, 96, 6e-4, 100),
+    Part("stage1", ("caption",), 200, 80, 5e-4, 80),
+    Part("words", ("caption", *QUESTIONS), 1700, 256, 1e-3, 60),
+    Part("stage2", ("caption", "caption-things"), 200, 64, 5e-4, 20),
+    Part("vqa", ("caption", "caption", *QUESTIONS, "label"), 2000, 64, 5e-4, 30),
+)
+RECIPE_MINUTES = 150  # of training on two cores with AMX; the text that is made and the measuring come on top
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `train pocket`."""
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder of data, features and stages; in the end pocket/ is in it")
+    for source in SOURCES:
+        add(f"--{source.replace('_', '-')}", type=Path, metavar="DIR", help="see: data --help")
+    add("--distill", type=Path, metavar="MODEL_FOLDER", help="see: data --help")
+    add(
+        "--minutes",
+        type=float,
+        help=f"train for about so long; the full recipe takes about {RECIPE_MINUTES} on two cores",
+    )
+    add("--seed", type=int, default=0)
+    add("--dry-run", action="store_true", help="print the commands and run none")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run what is left of the recipe, then write the model card."""
+    from .card import write_card
+
+    if args.minutes is not None and not args.minutes > 0:
+        raise SettingsError(f"--minutes: expected a number above 0, got {args.minutes}.")
+    _run_command(args, "data", _data_command(args))
+    _expect_captions(args)
+    for part, command in _stage_commands(args):
+        _run_command(args, part.stage, command)
+    pocket = args.out / "pocket"
+    if not args.dry_run:
+        shutil.copytree(args.out / RECIPE[-1].stage / "model", pocket, dirs_exist_ok=True)
+    for task in TASKS:
+        if args.dry_run or (args.out / "data" / f"{task}-test.jsonl").is_file():
+            _run_command(args, f"evaluate-{task}", _evaluate_command(args, task))
+    if not args.dry_run:
+        write_card(pocket, [args.out / part.stage for part in RECIPE])
+        sys.stdout.write(f"{pocket}: finished\n")
+    return 0
+
+
+def _run_command(args: argparse.Namespace, name: str, command: Sequence[str]) -> None:
+    """Print a command and run it, unless the very same one has finished before."""
+    line = shlex.join(["python", "-m", "blip2_core", *command])
+    marker = args.out / "finished" / name
+    finished = marker.is_file() and marker.read_text() == line
+    sys.stderr.write(f"{'finished before: ' if finished else ''}{line}\n")
+    if args.dry_run or finished:
+        return
+    code = subprocess.run([sys.executable, "-m", "blip2_core", *command], check=False).returncode
+    if code:
+        raise TrainingError(
+            f"train pocket: {name} ended with code {code}, see above. Give the same command again and it goes on."
+        )
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.write_text(line)
+
+
+def _data_command(args: argparse.Namespace) -> list[str]:
+    given = [(source, getattr(args, source)) for source in (*SOURCES, "distill")]
+    options = [text for name, value in given if value for text in (f"--{name.replace('_', '-')}", str(value))]
+    labels = ["--labels"] if args.imagenet_samples and args.wordnet else []
+    return ["data", "--out", str(args.out / "data"), *options, *labels, "--seed", str(args.seed)]
+
+
+def _expect_captions(args: argparse.Namespace) -> None:
+    if not args.dry_run and not (args.out / "data" / "caption-train.jsonl").is_file():
+        raise SettingsError("--flickr8k: expected captioned photographs, all stages but the last learn from captions.")
+
+
+def _stage_commands(args: argparse.Namespace) -> Iterator[tuple[Part, list[str]]]:
+    share = 1.0 if args.minutes is None else min(args.minutes / RECIPE_MINUTES, 1.0)
+    model = "new"
+    for part in RECIPE:
+        folder = args.out / part.stage
+        files = [args.out / "data" / f"{name}-train.jsonl" for name in part.data]
+        there = [str(file) for file in files if args.dry_run or file.is_file()]
+        steps = max(round(part.steps * share), LEAST_STEPS)
+        yield (
+            part,
+            [
+                *("train", part.stage, "--model", str(model), "--out", str(folder), "--data", *there),
+                *("--cache-features", str(args.out / "features"), "--views", VIEWS, "--resume"),
+                *(
+                    "--steps",
+                    str(steps),
+                    "--batch-size",
+                    str(part.batch_size),
+                    "--warmup",
+                    str(min(part.warmup, steps)),
+                ),
+                *("--learning-rate", str(part.learning_rate), "--seed", str(args.seed)),
+                *(["--compile"] if steps >= COMPILED_FROM else []),
+                *(["--save-fp16"] if part is RECIPE[-1] else []),
+            ],
+        )
+        model = folder / "model"
+
+
+def _evaluate_command(args: argparse.Namespace, task: str) -> list[str]:
+    folder = args.out / "pocket"
+    return [
+        *("evaluate", "--task", task, "--split", "test", "--data", str(args.out / "data"), "--model", str(folder)),
+        *("--precision", "bf16", "--out", str(folder / "evaluation.json")),
+    ]
