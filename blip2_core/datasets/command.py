@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         _write_labels(args, things)
     if args.distill and wordnet:
         _write_distilled(args, things, photographs, wordnet=wordnet)
+    _keep_clear(args.out)
     return 0
 
 
@@ -199,6 +200,13 @@ def _write_distilled(
     for finished, kept in steps:
         sys.stderr.write(f"{file.name}: {finished} of {len(lessons) + len(more)} asked, {kept} answers kept\n")
     sys.stdout.write(f"{file}: finished\n")
+
+
+def _keep_clear(folder: Path) -> None:
+    from .duplicates import keep_clear
+
+    for picture, held_out in keep_clear(folder).items():
+        sys.stdout.write(f"{picture}: not for training, nearly the same as {held_out}, which is held out\n")
 
 
 def _write(args: argparse.Namespace, name: str, records: list) -> None:

@@ -37,10 +37,15 @@ class Question:
 def write_records(file: Path, records: Iterable[Caption | Question]) -> int:
     """Write one JSON object a line, all or nothing, and return how many."""
     lines = [json.dumps(asdict(record), ensure_ascii=False) for record in records]
+    replace_lines(file, lines)
+    return len(lines)
+
+
+def replace_lines(file: Path, lines: Iterable[str]) -> None:
+    """Write lines into a file, all or nothing."""
     unfinished = file.with_name(file.name + ".part")
     unfinished.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     os.replace(unfinished, file)
-    return len(lines)
 
 
 def read_lines(file: Path) -> Iterator[tuple[int, str]]:

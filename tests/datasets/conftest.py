@@ -1,5 +1,6 @@
 """A WordNet of a few meanings, photographs of one colour, and small folders of every source."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,10 @@ def wordnet(wordnet_folder: Path) -> WordNet:
     return WordNet(wordnet_folder)
 
 
-def write_picture(file: Path, colour: tuple[int, int, int] = (90, 90, 90)) -> None:
+def write_picture(file: Path) -> None:
+    """Coloured squares, other ones for every file name."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8), colour).save(file)
+    Image.frombytes("RGB", (16, 16), random.Random(file.name).randbytes(3 * 16 * 16)).save(file)
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def _write_flickr8k(images: Path, captions: Path) -> None:
         names = [f"{number}.jpg" for number in range(first, last)]
         (captions / f"Flickr_8k.{split}Images.txt").write_text("\n".join(names) + "\n")
         for number, name in zip(range(first, last), names, strict=True):
-            write_picture(images / name, (number, 0, 0))
+            write_picture(images / name)
             one = ("A black dog runs through the snow .", "A dog is running in the snow .", "A black dog in the snow .")
             two = ("Two men in red shirts play soccer .", "Two men are playing soccer on a field .", "Two men play .")
             lines += [f"{name}#{place}\t{text}" for place, text in enumerate(two if number % 2 else one)]

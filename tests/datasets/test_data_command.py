@@ -48,7 +48,8 @@ def test_what_is_missing_is_said_with_where_to_get_it_and_the_terms(sources, tmp
     assert "--flickr8k is not given" in said and "RlNZLER/Image-Text-Matching" in said and "Terms:" in said
     assert "--daquar is not given" not in said
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
-        f"vqa-{s}.jsonl" for s in ("dev", "test", "train")
+        "daquar-train.jsonl",
+        *(f"vqa-{split}.jsonl" for split in ("dev", "test", "train")),
     ]
 
 
