@@ -1,0 +1,44 @@
+"""The road of one picture and one question, checked against the parts themselves."""
+
+import families
+import pytest
+import torch
+from families import DQ, DV, QUERIES, picture
+from tiny import WIDTH
+
+from blip2_core.checkpoint import load
+from blip2_core.errors import QuestionError
+from blip2_core.explain import _is_word, explain, nearest_words
+
+QUESTION = "what is the color?"
+
+
+@pytest.fixture(scope="module", params=["instructblip-llama", "blip2-t5"])
+def blip2(request, tmp_path_factory):
+    """A model whose Q-Former reads the question, and one whose Q-Former does not."""
+    return load(families.save_as_older(request.param, tmp_path_factory.mktemp("model")))
+
+
+def test_the_stations_have_the_shapes_that_the_model_hands_on(blip2):
+    found = explain(blip2, picture(), QUESTION)
+    shapes = {station.name: station.shape for station in found.stations}
+    asked = len(blip2.qformer_tokenizer(QUESTION).input_ids) if blip2.qformer_tokenizer else 0
+    assert shapes["image_embeds"] == (5, DV) and shapes["query_output"] == (QUERIES, DQ)
+    assert shapes["visual_prompt"] == (QUERIES, WIDTH) and shapes["question"] == (asked,)
+    assert found.prompt == blip2.prompt(QUESTION)
+    assert len(found.nearest_words) == QUERIES
+
+
+def test_a_visual_prompt_that_is_a_word_is_nearest_to_that_word(blip2):
+    tokens = blip2.adapter.tokenizer.convert_ids_to_tokens(range(len(blip2.adapter.tokenizer)))
+    place = next(place for place, token in enumerate(tokens) if _is_word(token))
+    row = blip2.model.get_input_embeddings().weight[place]
+    with torch.no_grad():
+        ((word, cosine), *others), *_ = nearest_words(blip2, row[None], count=3)
+    assert word == tokens[place][1:] and cosine == pytest.approx(1.0, abs=1e-5)
+    assert all(other <= cosine for _, other in others)
+
+
+def test_a_question_without_words_is_refused(blip2):
+    with pytest.raises(QuestionError):
+        explain(blip2, picture(), "  ")
