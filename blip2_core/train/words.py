@@ -1,33 +1,32 @@
 """Between stages 1 and 2: the visual prompt's vectors learn to lie near the words that the answer will need.
 
-The frozen language model reads its own word embeddings best. So, before it is asked anything, each soft visual prompt
-is held against those embeddings: the best of the queries has to find the words of the caption or, told the question,
-of the answer. No language model runs, so a step costs a small part of one through it, and what is learnt is what the
-language model needs: which words the picture, and the question about it, call for.
+The frozen language model reads its own word embeddings best. So, before it is asked anything, the visual prompt is
+held against those embeddings: its vectors have to be the words of the caption or, told the question, of the answer,
+one after another, as if they had been typed. No language model runs, so a step costs a small part of one through it,
+and what is learnt is what the language model needs: which words the picture, and the question about it, call for.
 
 Differs from the paper: BLIP-2 goes straight from stage 1 to the language model, trained on 129 million pictures.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from math import log
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..model import Blip2, tokenize_questions
 from .samples import Sample
-from .stage import Stage
+from .stage import IGNORE_INDEX, Stage
 from .vision import STOP_WORDS, WORD
 
-RAREST = 5  # a token that fewer texts call for is left out
-FIRST_SCALE = 4.0
+RAREST = 3  # a token that fewer texts call for is left out
+SCALE = 10.0  # of the scores; word embeddings lie about 2.4 from their middle, so that a vector that is a word is sure
 
 
 class WordsStage(Stage):
-    """Words of the answer from the best of the visual prompt's vectors.
+    """The words of the answer, in their order, from the vectors of the visual prompt.
 
     The hybrid ViT's own blocks learn along, as the image encoder does in the paper's fine-tuning (section 4.3).
     """
@@ -41,10 +40,10 @@ class WordsStage(Stage):
         "model.query_tokens",
         "model.qformer",
         "model.language_projection",
-        "scale",
     )
 
     words: Tensor
+    middle: Tensor
 
     def __init__(self, blip2: Blip2, samples: Sequence[Sample]):
         super().__init__(blip2)
@@ -53,40 +52,37 @@ class WordsStage(Stage):
         known = [token for token, count in counts.most_common() if count >= RAREST]
         self.places = {token: place for place, token in enumerate(known)}
         embeddings: Any = self.model.get_input_embeddings().weight
-        table = embeddings.detach()[known].float()  # (V, Dl)
-        table = F.normalize(table - table.mean(0), dim=1)
-        self.register_buffer("words", table, persistent=False)
-        self.scale = nn.Parameter(torch.tensor(log(FIRST_SCALE)))
+        self.register_buffer("middle", embeddings.detach().float().mean(0), persistent=False)  # (Dl,)
+        table = F.normalize(embeddings.detach()[known].float() - self.middle, dim=1)
+        self.register_buffer("words", table, persistent=False)  # (V, Dl)
         self.to(self.device)
 
     def _tokens(self, text: str) -> list[int]:
-        """The language model's tokens of what a text says; of "no" and the like, the text itself."""
+        """The language model's tokens of what a text says, in order; of "no" and the like, the text itself."""
         words = [word for word in WORD.findall(text.lower()) if word not in STOP_WORDS] or WORD.findall(text.lower())
-        ids = [self.adapter.tokenizer(f" {word}", add_special_tokens=False).input_ids for word in dict.fromkeys(words)]
-        return list(dict.fromkeys(token for word_ids in ids for token in word_ids))
+        ids = [self.adapter.tokenizer(f" {word}", add_special_tokens=False).input_ids for word in words]
+        return [token for word_ids in ids for token in word_ids]
 
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """See `Stage.losses`: `words`."""
         scores = self.scores(features, [sample.question for sample in samples])
-        targets = self._targets(samples)  # (B, V), each row sums to 1, or to 0 without a known word
-        return {"words": -(targets * scores.log_softmax(dim=1)).sum() / targets.sum().clamp(min=1)}
+        targets = self._targets(samples, scores.shape[1])  # (B, Q)
+        return {"words": F.cross_entropy(scores.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX)}
 
     def scores(self, features: Tensor, questions: Sequence[str | None]) -> Tensor:
-        """(B, V): how much the visual prompt calls for each word."""
+        """(B, Q, V): how near each vector of the visual prompt is to each word."""
         template = self.adapter.template
-        ids, mask = tokenize_questions(
-            self.qformer_tokenizer,
-            [question or template.caption_question for question in questions],
-            device=self.device,
-        )
+        asked = [question or template.caption_question for question in questions]
+        ids, mask = tokenize_questions(self.qformer_tokenizer, asked, device=self.device)
         embeds = self.model.vision_model.from_features(features)
         visual_prompt = self.model.project(self.model.query(embeds, ids, mask))  # (B, Q, Dl)
-        near = F.linear(visual_prompt, self.words.to(visual_prompt.dtype)).float() * self.scale.exp()  # (B, Q, V)
-        return near.logsumexp(dim=1)
+        off_middle = visual_prompt - self.middle.to(visual_prompt.dtype)
+        return SCALE * F.linear(off_middle, self.words.to(visual_prompt.dtype)).float()
 
-    def _targets(self, samples: Sequence[Sample]) -> Tensor:
-        targets = torch.zeros(len(samples), len(self.words))
-        for row, sample in zip(targets, samples, strict=True):
+    def _targets(self, samples: Sequence[Sample], queries: int) -> Tensor:
+        """(B, Q): the words in their order, begun anew where the text is shorter than the visual prompt."""
+        rows = []
+        for sample in samples:
             known = [self.places[token] for token in self.tokens_of[sample.text] if token in self.places]
-            row[known] = 1 / max(len(known), 1)
-        return targets.to(self.device)
+            rows.append([known[place % len(known)] if known else IGNORE_INDEX for place in range(queries)])
+        return torch.tensor(rows, device=self.device)
