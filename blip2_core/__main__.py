@@ -2,6 +2,8 @@
 
     ask IMAGE "QUESTION"      answer one question about a picture
     caption IMAGE             describe a picture
+    rank IMAGE "QUESTION" ... order the answers that are given by how likely they are
+    explain IMAGE "QUESTION"  show the road: shapes, prompt, and the words nearest to each visual prompt
     chat IMAGE                talk about a picture on the terminal
     models, get               what can be loaded; fetch it ahead of time
     data, train, evaluate     write records, train a model, measure one
@@ -15,22 +17,26 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__
 from .answer_settings import AnswerSettings
 from .builtin import BUILTIN_MODELS
 from .builtin import command as builtin_command
 from .errors import Blip2Error, SettingsError
+from .precisions import PRECISIONS
 
 if TYPE_CHECKING:
     from .chat import ChatSession
+    from .memory import LoadReport
     from .model import Blip2
 
 GROUPS = {"data": "datasets", "train": "train", "evaluate": "evaluate"}  # command and the package that has it
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")  # those of quantize.py, which imports torch
 BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141  # the last two as a shell reports them: 128 + the signal
+EXPLAIN_HELP = "Show the shape at each station of the road, and the words nearest to each soft visual prompt."
+RANK_HELP = "Order given answers by the mean log-likelihood of their tokens under the language model, best first."
 CHAT_HELP = "Ask about the picture. /see IMAGE shows another one, /forget begins anew, /quit ends."
 
 
@@ -92,14 +98,20 @@ def _add_answering(commands: argparse._SubParsersAction) -> None:
     ask = commands.add_parser("ask", help="answer one question about a picture", description="Answer one question.")
     caption = commands.add_parser("caption", help="describe a picture", description="Describe a picture.")
     chat = commands.add_parser("chat", help="talk about a picture on the terminal", description=CHAT_HELP)
-    for parser, run in ((ask, run_ask), (caption, run_caption), (chat, run_chat)):
+    rank = commands.add_parser("rank", help="order given answers by how likely they are", description=RANK_HELP)
+    explain = commands.add_parser("explain", help="show the road of one question", description=EXPLAIN_HELP)
+    runs = (run_ask, run_caption, run_chat, run_rank, run_explain)
+    for parser, run in zip((ask, caption, chat, rank, explain), runs, strict=True):
         parser.add_argument("image", metavar="IMAGE", help="a picture file")
         parser.set_defaults(run=run)
-    ask.add_argument("question", metavar="QUESTION", help="in quotes")
-    for parser in (ask, caption):
+    for parser in (ask, rank, explain):
+        parser.add_argument("question", metavar="QUESTION", help="in quotes")
+    rank.add_argument("candidates", metavar="CANDIDATE", nargs="+", help="an answer; in quotes if it has spaces")
+    for parser in (ask, caption, rank, explain):
         parser.add_argument("--json", action="store_true", help="print one JSON object on one line")
-    for parser in (ask, caption, chat):
+    for parser in (ask, caption, chat, rank, explain):
         _add_model_options(parser)
+    for parser in (ask, caption, chat):
         _add_answer_options(parser)
 
 
@@ -149,12 +161,14 @@ def run_ask(args: argparse.Namespace) -> int:
     from .language import check_question  # after the picture: it imports torch, which takes seconds
 
     question = check_question(args.question)
-    blip2 = _load(args)
+    blip2, report = _load(args)
     began = time.perf_counter()
     seen = blip2.see(image)
-    if args.json or settings.num_beams > 1:
+    if args.json:
         answer = blip2.ask(seen, question, settings)
-        _print_answer(args, blip2, answer, blip2.prompt(question), time.perf_counter() - began)
+        _print_facts(_answered(blip2, answer), blip2, report, blip2.prompt(question), began)
+    elif settings.num_beams > 1:
+        print(blip2.ask(seen, question, settings))
     else:
         _print_pieces(blip2.stream(seen, question, settings))
     return 0
@@ -165,10 +179,55 @@ def run_caption(args: argparse.Namespace) -> int:
     from .image import open_image
 
     settings, image = _settings(args), open_image(args.image)
-    blip2 = _load(args)
+    blip2, report = _load(args)
     began = time.perf_counter()
     answer = blip2.caption(image, settings)
-    _print_answer(args, blip2, answer, blip2.template.caption_prompt, time.perf_counter() - began)
+    if args.json:
+        _print_facts(_answered(blip2, answer), blip2, report, blip2.template.caption_prompt, began)
+    else:
+        print(answer)
+    return 0
+
+
+def run_rank(args: argparse.Namespace) -> int:
+    """Order given answers, a line each: the score, then the answer."""
+    from .image import open_image
+
+    image = open_image(args.image)
+    from .language import check_question
+    from .ranking import check_candidates
+
+    question, candidates = check_question(args.question), check_candidates(args.candidates)
+    blip2, report = _load(args)
+    began = time.perf_counter()
+    ranked = blip2.rank(image, question, candidates)
+    if args.json:
+        _print_facts({"ranked": [asdict(found) for found in ranked]}, blip2, report, blip2.prompt(question), began)
+    else:
+        for found in ranked:
+            print(f"{found.score:8.3f}  {found.text}")
+    return 0
+
+
+def run_explain(args: argparse.Namespace) -> int:
+    """Show the road of one picture and one question."""
+    from .image import open_image
+
+    image = open_image(args.image)
+    from .explain import explain
+    from .language import check_question
+
+    question = check_question(args.question)
+    blip2, report = _load(args)
+    began = time.perf_counter()
+    found = explain(blip2, image, question)
+    if args.json:
+        _print_facts(asdict(found), blip2, report, found.prompt, began)
+        return 0
+    for station in found.stations:
+        print(f"{station.name:<14} {' x '.join(map(str, station.shape)):<14} {station.what}")
+    for number, words in enumerate(found.nearest_words):
+        print(f"visual prompt {number:>2}: " + ", ".join(f"{word} {cosine:.2f}" for word, cosine in words))
     return 0
 
 
@@ -177,7 +236,7 @@ def run_chat(args: argparse.Namespace) -> int:
     from .image import open_image
 
     settings, image = _settings(args), open_image(args.image)
-    chat = _load(args).chat()
+    chat = _load(args)[0].chat()
     chat.see(image)
     prompt = "> " if sys.stdin.isatty() else ""
     if prompt:
@@ -225,7 +284,8 @@ def _print_stoppable(chat: "ChatSession", question: str, settings: AnswerSetting
         print(f"({chat.notice})")
 
 
-def _load(args: argparse.Namespace) -> "Blip2":
+def _load(args: argparse.Namespace) -> "tuple[Blip2, LoadReport]":
+    """The model, and how it was loaded: on a terminal that is shown at once."""
     from transformers.utils import logging
 
     from .builtin.progress import ProgressBar
@@ -233,14 +293,19 @@ def _load(args: argparse.Namespace) -> "Blip2":
 
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
+    reports: list[LoadReport] = []
     with ProgressBar() as bar:
-        return load(
+        blip2 = load(
             args.model,
             precision=args.precision,
             device=args.device,
             progress=bar,
             allow_pickle=args.allow_pickle,
+            report=reports.append,
         )
+    if sys.stderr.isatty():
+        print(f"{args.model}: {reports[0]}", file=sys.stderr)
+    return blip2, reports[0]
 
 
 def _print_pieces(pieces: Iterable[str]) -> None:
@@ -249,20 +314,21 @@ def _print_pieces(pieces: Iterable[str]) -> None:
     print()
 
 
-def _print_answer(args: argparse.Namespace, blip2: "Blip2", answer: str, prompt: str, seconds: float) -> None:
-    if not args.json:
-        print(answer)
-        return
-    facts = {
-        "answer": answer,
+def _answered(blip2: "Blip2", answer: str) -> dict[str, Any]:
+    return {"answer": answer, "tokens": len(blip2.adapter.tokenizer(answer, add_special_tokens=False).input_ids)}
+
+
+def _print_facts(facts: dict[str, Any], blip2: "Blip2", report: "LoadReport", prompt: str, began: float) -> None:
+    """Print one JSON object: what was found, and what found it."""
+    about = {
         "prompt": str(prompt),
         "model": blip2.name,
         "precision": blip2.precision,
         "device": str(blip2.device),
-        "seconds": round(seconds, 3),
-        "tokens": len(blip2.adapter.tokenizer(answer, add_special_tokens=False).input_ids),
+        "seconds": round(time.perf_counter() - began, 3),
+        "load": report.to_dict(),
     }
-    print(json.dumps(facts))
+    print(json.dumps({**facts, **about}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ each comes from, and its sha256.
 """
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,22 @@ from .builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, e
 from .config import HybridBlip2Config
 from .errors import Blip2Error, CheckpointError, SettingsError
 from .image import ImageProcessor
-from .language import make_adapter, template_for
+from .language import PromptTemplate, make_adapter, template_for
+from .memory import LoadReport, choose_precision, weigh
 from .model import Blip2, Blip2Model
-from .model_folder import brief, expect_weights, find_folder, read_config, read_tokenizer, shard_files
-from .quantize import int8_config, language_dtype, pick_device, pick_precision
+from .model_folder import (
+    brief,
+    download_again,
+    expect_answering,
+    expect_weights,
+    find_folder,
+    read_config,
+    read_tokenizer,
+    shard_files,
+    weight_shape,
+)
+from .precisions import QUANTIZED
+from .quantize import language_dtype, pick_device, quantization_settings
 
 SHARD_SIZE = "9MB"  # a Space wants Git LFS for files of 10 MB and more
 LANGUAGE_PART, TRUNK_PART = "language_model", "vision_model.trunk"
@@ -35,30 +49,41 @@ def load(
     device: str = "auto",
     progress: Progress | None = None,
     allow_pickle: bool = False,
+    report: Callable[[LoadReport], None] | None = None,
 ) -> Blip2:
     """Load a model that answers questions about pictures.
 
     Args:
         name: a built-in name, a folder, or a hub id such as "Salesforce/blip2-opt-2.7b".
-        precision: "auto", "fp32", "bf16", "fp16" or "int8".
+        precision: "auto", "fp32", "bf16", "fp16", "int8" or "int4".
         device: "auto", "cpu" or "cuda".
         progress: told (done bytes, total bytes, what) while frozen parts are fetched.
         allow_pickle: also read `.bin` weights, which can only be trusted from people you trust.
+        report: told which precision was taken and why, and what is where, once the weights are there.
 
     Raises:
-        CheckpointError: there is no such model, or its folder does not fit together.
+        CheckpointError: there is no such model, its folder does not fit together, or it does not fit into the memory.
         FrozenPartError: a frozen part cannot be fetched.
         SettingsError: a precision or device that cannot be had here.
     """
     folder = find_folder(str(name), allow_pickle=allow_pickle)
     config = read_config(folder)
+    expect_answering(folder, config)
     place = pick_device(device)
-    chosen = pick_precision(precision, device=place, model_type=config.text_config.model_type)
     expect_weights(folder, allow_pickle=allow_pickle and not isinstance(config, HybridBlip2Config))
+    with torch.device("meta"):
+        skeleton = _build(folder, config)
+    _expect_one_width(folder, skeleton)
+    apart = isinstance(config, HybridBlip2Config) and bool(config.frozen_parts)
+    choice = choose_precision(precision, skeleton, device=place, name=str(name), apart=apart)
+    chosen, began = choice.precision, time.perf_counter()
     if isinstance(config, HybridBlip2Config) and config.frozen_parts:
         model, text_folder = _load_hybrid(folder, config, precision=chosen, device=place, progress=progress)
     else:
-        model, text_folder = _load_whole(folder, config, precision=chosen, device=place), folder
+        _expect_same_vocabulary(folder, read_tokenizer(folder), skeleton, template_for(config, folder))
+        model, text_folder = _load_whole(folder, config, skeleton, precision=chosen, device=place), folder
+    if report is not None:
+        report(LoadReport(choice, weigh(model), time.perf_counter() - began))
     return assemble(model, folder, text_folder=text_folder, name=str(name), precision=chosen)
 
 
@@ -73,16 +98,11 @@ def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, p
         precision: the precision of the weights.
     """
     tokenizer = read_tokenizer(text_folder)
+    template = template_for(model.config, folder)
+    _expect_same_vocabulary(text_folder, tokenizer, model, template)
     qformer_folder = folder / "qformer_tokenizer"
     qformer_tokenizer = read_tokenizer(qformer_folder, truncation_side="left") if qformer_folder.is_dir() else None
-    embeddings: Any = model.get_input_embeddings()
-    rows = embeddings.weight.shape[0]
-    if len(tokenizer) > rows:
-        raise CheckpointError(
-            f"{text_folder}: the tokenizer has {len(tokenizer)} tokens, the language model {rows} embeddings. "
-            "They belong to different models: copy the folder again."
-        )
-    adapter = make_adapter(model.language_model, tokenizer, template_for(model.config, folder))
+    adapter = make_adapter(model.language_model, tokenizer, template)
     processor, size = ImageProcessor.from_folder(folder), model.config.vision_config.image_size
     if processor.image_size != size:
         raise CheckpointError(
@@ -90,6 +110,47 @@ def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, p
             f"{size}. They belong to different models: copy the folder again."
         )
     return Blip2(model, adapter, processor, qformer_tokenizer, name, precision)
+
+
+def _expect_same_vocabulary(folder: Path, tokenizer: Any, model: Blip2Model, template: PromptTemplate) -> None:
+    """Raise unless tokenizer and language model can be of one model: by the number of tokens, and what ends an answer.
+
+    A config may name an end that the tokenizer never writes, as long as it is no ordinary word: Vicuna's does.
+    """
+    rows = len(_embeddings(model))
+    if len(tokenizer) > rows:
+        raise CheckpointError(
+            f"{folder}: the tokenizer has {len(tokenizer)} tokens, the language model {rows} embeddings. "
+            "They belong to different models: copy the folder again."
+        )
+    config: Any = model.language_model.config
+    ends = tokenizer.encode(template.answer_end, add_special_tokens=False)
+    named = config.eos_token_id if isinstance(config.eos_token_id, list | tuple) else [config.eos_token_id]
+    special = tokenizer.added_tokens_decoder
+    words = [token for token in named if token is not None and token < len(tokenizer) and token not in special]
+    if len(ends) == 1 and ends[0] in named:
+        return
+    if words or config.is_encoder_decoder:
+        raise CheckpointError(
+            f"{folder}: the language model ends an answer with token {named[0]}, which this tokenizer reads as "
+            f"{tokenizer.decode(named[:1])!r}. They belong to different models: copy the folder again."
+        )
+
+
+def _expect_one_width(folder: Path, skeleton: Blip2Model) -> None:
+    """Raise where the files hold a projection for a language model of another width; only headers are read."""
+    embeddings = next(key for key, tensor in skeleton.named_parameters() if tensor is _embeddings(skeleton))
+    rows, found = weight_shape(folder, embeddings), weight_shape(folder, "language_projection.weight")
+    if rows and found and rows[-1] != found[0]:
+        raise CheckpointError(
+            f"{folder}: the projection writes vectors of width {found[0]}, the language model reads width {rows[-1]}. "
+            "They belong to different models: copy the folder again."
+        )
+
+
+def _embeddings(model: Blip2Model) -> Tensor:
+    embeddings: Any = model.get_input_embeddings()
+    return embeddings.weight
 
 
 def save(blip2: Blip2, folder: str | Path, *, dtype: torch.dtype = torch.float32, with_frozen_parts: bool = False):
@@ -136,15 +197,16 @@ def _frozen_parts(config: PreTrainedConfig) -> dict[str, FrozenPart]:
     return {name: FrozenPart.from_dict(name, values) for name, values in named.items()}
 
 
-def _load_whole(folder: Path, config: PreTrainedConfig, *, precision: str, device: torch.device) -> Blip2Model:
+def _load_whole(
+    folder: Path, config: PreTrainedConfig, skeleton: Blip2Model, *, precision: str, device: torch.device
+) -> Blip2Model:
     """A folder that has all its weights."""
-    with torch.device("meta"):
-        skeleton = _build(folder, config)
     dtype = language_dtype(precision, device=device, model_type=config.text_config.model_type)
     options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
-    if precision == "int8":
-        options["quantization_config"] = int8_config(
-            skeleton.language_model, also_skip=("vision_model", "qformer", "language_projection")
+    if precision in QUANTIZED:
+        others = ("vision_model", "qformer", "language_projection")
+        options["quantization_config"] = quantization_settings(
+            skeleton.language_model, precision, dtype=dtype, also_skip=others
         )
     level = logging.get_verbosity()
     logging.set_verbosity_error()
@@ -180,7 +242,7 @@ def _unreadable(folder: Path, error: Exception) -> CheckpointError:
             f"{folder}: expected a pickle of tensors alone; this one is damaged or holds other things, which are never "
             "run. Use safetensors."
         )
-    return CheckpointError(f"{folder}: the weights cannot be read ({brief(error)}). Copy or download the folder again.")
+    return CheckpointError(f"{folder}: the weights cannot be read ({brief(error)}). {download_again(folder)}")
 
 
 def _expect_all_keys(folder: Path, missing: Any, unexpected: Any, mismatched: Any) -> None:
@@ -200,10 +262,10 @@ def _load_hybrid(
     """A folder whose frozen parts may live elsewhere; returns the model and where its tokenizer is."""
     parts = _frozen_parts(config)
     language_model, text_folder = None, folder
-    if LANGUAGE_PART not in parts and precision == "int8":
+    if LANGUAGE_PART not in parts and precision in QUANTIZED:
         raise SettingsError(
-            "precision: int8 needs a language model that is saved apart from our weights, or everything in one folder. "
-            "Save the model with_frozen_parts=True, or use fp32 or bf16."
+            f"precision: {precision} needs a language model that is saved apart from our weights, or everything in one "
+            "folder. Save the model with_frozen_parts=True, or use fp32 or bf16."
         )
     if LANGUAGE_PART in parts:
         text_folder = ensure_language_model(parts[LANGUAGE_PART], progress=progress)
@@ -233,14 +295,15 @@ def load_language_model(
     Args:
         folder: its folder.
         config: the config of the whole model.
-        precision: "fp32", "bf16", "fp16" or "int8".
+        precision: "fp32", "bf16", "fp16", "int8" or "int4".
         device: where it goes.
     """
     dtype = language_dtype(precision, device=device, model_type=config.text_config.model_type)
     options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
-    if precision == "int8":
+    if precision in QUANTIZED:
         with torch.device("meta"):
-            options["quantization_config"] = int8_config(AutoModelForCausalLM.from_config(config.text_config))
+            skeleton = AutoModelForCausalLM.from_config(config.text_config)
+        options["quantization_config"] = quantization_settings(skeleton, precision, dtype=dtype)
     return AutoModelForCausalLM.from_pretrained(folder, **options).requires_grad_(False)
 
 

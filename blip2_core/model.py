@@ -25,6 +25,7 @@ from .image import ImageProcessor, open_image
 from .language import LanguageAdapter, Prompt, PromptInputs, PromptTemplate, Turn, check_question
 from .projection import LanguageProjection
 from .qformer import QFormer
+from .ranking import RankedCandidate, check_candidates, rank_candidates
 from .vision import build_vision_model
 
 QUERY_STD = 0.02  # LAVIS: queries start from N(0, 0.02); zeros would keep them all alike
@@ -139,7 +140,7 @@ class Blip2:
         image_processor: pictures to pixel_values.
         qformer_tokenizer: the Q-Former's own vocabulary; None when it reads no text.
         name: what the person asked for: a built-in name, a folder or a hub id.
-        precision: "fp32", "bf16", "fp16" or "int8".
+        precision: "fp32", "bf16", "fp16", "int8" or "int4".
     """
 
     model: Blip2Model
@@ -246,6 +247,18 @@ class Blip2:
             [template.caption_prompt] * count,
         )
         return generate_text(self.adapter, inputs, settings or AnswerSettings())
+
+    def rank(self, image: "ImageSource | SeenImage", question: str, candidates: Sequence[str]) -> list[RankedCandidate]:
+        """Order candidate answers by how likely the language model finds them, the likeliest first.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            QuestionError: the question or a candidate cannot be read.
+        """
+        question, candidates = check_question(question), check_candidates(candidates)
+        prompt = self.prompt(question)
+        inputs = self._inputs([self.see(image)], [question], [prompt])
+        return rank_candidates(self.adapter, inputs, prompt, candidates)
 
     def chat(self) -> ChatSession:
         """A new conversation with this model."""

@@ -3,6 +3,7 @@
 A folder is in the Hugging Face layout: config.json, safetensors in one file or in shards with an index, a tokenizer.
 """
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -16,6 +17,9 @@ from .config import CONFIG_CLASSES
 from .errors import Blip2Error, CheckpointError
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+PICKLE, PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+_HUB_FOLDER = "models--"  # its cache keeps models--NAME/snapshots/REVISION
+_LFS_POINTER = b"version https://git-lfs"
 
 
 def find_folder(name: str, *, allow_pickle: bool) -> Path:
@@ -32,6 +36,11 @@ def find_folder(name: str, *, allow_pickle: bool) -> Path:
         return builtin_folder(name)
     if name and os.path.isdir(name):  # unlike Path.is_dir, no error where the disk refuses the name
         return Path(name)
+    if name.endswith(".pth") and os.path.isfile(name):
+        raise CheckpointError(
+            f"{name}: a LAVIS file has only the weights that were trained. Make a folder of it and the public model it "
+            "belongs to: blip2_core.lavis.convert_lavis(FILE, BASE, OUT)"
+        )
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _from_hub(name, allow_pickle=allow_pickle)
     raise CheckpointError(
@@ -41,18 +50,43 @@ def find_folder(name: str, *, allow_pickle: bool) -> Path:
 
 
 def _from_hub(name: str, *, allow_pickle: bool) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub import errors, snapshot_download
 
-    unwanted = ["*.pth", "*.h5", "*.msgpack"] + ([] if allow_pickle else ["*.bin"])
+    unwanted = ["*.pth", "*.h5", "*.msgpack"]
     try:
-        return Path(snapshot_download(name, ignore_patterns=unwanted))
-    except (GatedRepoError, RepositoryNotFoundError):
-        raise CheckpointError(f"{name}: the hub has no such model, or it is gated. Check the name or log in.") from None
-    except (LocalEntryNotFoundError, OSError):
-        raise CheckpointError(
-            f"{name}: not on disk, and the hub cannot be reached. Download it when online: hf download {name}"
-        ) from None
+        folder = Path(snapshot_download(name, ignore_patterns=[*unwanted, "*.bin"]))
+        if allow_pickle and not any(folder.glob("*.safetensors")):
+            folder = Path(snapshot_download(name, ignore_patterns=unwanted))
+        return folder
+    except errors.HFValidationError:
+        problem = "expected a hub id like Salesforce/blip2-opt-2.7b; this is none."
+    except errors.GatedRepoError:
+        problem = "the hub gives it to those only who accepted its terms. Accept them on its page, then: hf auth login"
+    except errors.RepositoryNotFoundError:
+        problem = "the hub has no such model, or it is private. Check the name, or log in: hf auth login"
+    except errors.IncompleteSnapshotError:
+        problem = (
+            f"its download is half-finished, and the hub cannot be reached. Finish it when online: hf download {name}"
+        )
+    except errors.LocalEntryNotFoundError:
+        problem = f"not on disk, and the hub cannot be reached. Download it when online: hf download {name}"
+    except Exception as error:  # of the network, the disk, or one of several libraries between them
+        problem = _why_it_stopped(name, error)
+    raise CheckpointError(f"{name[:200]}: {problem}") from None
+
+
+def _why_it_stopped(name: str, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full. Make room and go on with: hf download {name}"
+    return f"the download stopped ({brief(error)}). Go on with: hf download {name}"
+
+
+def download_again(folder: Path) -> str:
+    """What to do about a folder with missing or damaged files; names the command where the hub's cache has it."""
+    kept = folder.parent.parent.name if folder.parent.name == "snapshots" else ""
+    if not kept.startswith(_HUB_FOLDER):
+        return "Copy or download the folder again."
+    return f"Download it again: hf download {kept.removeprefix(_HUB_FOLDER).replace('--', '/')}"
 
 
 def read_config(folder: Path) -> PreTrainedConfig:
@@ -82,15 +116,34 @@ def read_config(folder: Path) -> PreTrainedConfig:
         raise CheckpointError(f"{file}: this config does not fit together: {brief(error)}.") from None
 
 
+def expect_answering(folder: Path, config: PreTrainedConfig) -> None:
+    """Raise for a model that has no language model: BLIP-2's for matching pictures and texts has the same model_type.
+
+    Raises:
+        CheckpointError: it has none.
+    """
+    names = getattr(config, "architectures", None) or []
+    if any(name.endswith("ForImageTextRetrieval") for name in names):
+        raise CheckpointError(
+            f"{folder}: this model scores how well a text fits a picture and has no language model to answer with. "
+            "Load one that has, such as Salesforce/blip2-opt-2.7b."
+        )
+
+
 def shard_files(folder: Path) -> list[Path]:
     """The safetensors files of a folder; all that the index names, whether they are there or not."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            return [folder / file for file in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise CheckpointError(f"{index}: expected an index of shards. Copy or download the folder again.") from None
-    return [folder / "model.safetensors"]
+    return _indexed_files(folder / "model.safetensors.index.json") or [folder / "model.safetensors"]
+
+
+def _indexed_files(index: Path) -> list[Path]:
+    """The files that an index of shards names; none where there is no index."""
+    if not index.is_file():
+        return []
+    try:
+        return [index.parent / file for file in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+    except (ValueError, KeyError, AttributeError, TypeError):
+        again = download_again(index.parent)
+        raise CheckpointError(f"{index}: expected an index of shards. {again}") from None
 
 
 def expect_weights(folder: Path, *, allow_pickle: bool) -> None:
@@ -104,20 +157,24 @@ def expect_weights(folder: Path, *, allow_pickle: bool) -> None:
         CheckpointError: a file is missing or damaged, or pickles are all there is.
     """
     shards = shard_files(folder)
-    missing = [shard.name for shard in shards if not shard.is_file()]
     pickles = sorted(folder.glob("*.bin"))
-    if len(missing) == len(shards) and pickles:
-        if allow_pickle:
-            return
-        raise CheckpointError(
-            f"{folder}: expected safetensors, found only {pickles[0].name}, a pickle, which can run code when it is "
-            "read. If you trust its source, allow it: --allow-pickle"
-        )
-    if missing:
-        count = f"{len(missing)} file{'s' * (len(missing) > 1)} missing"
-        raise CheckpointError(f"{folder}: {count}: {', '.join(missing)}. Copy or download the folder again.")
+    if pickles and not any(shard.is_file() for shard in shards):
+        if not allow_pickle:
+            raise CheckpointError(
+                f"{folder}: expected safetensors, found only {pickles[0].name}, a pickle, which can run code when it "
+                "is read. If you trust its source, allow it: --allow-pickle"
+            )
+        _expect_files(folder, _indexed_files(folder / PICKLE_INDEX) or [folder / PICKLE])
+        return
+    _expect_files(folder, shards)
     for shard in shards:
         _expect_readable(shard)
+
+
+def _expect_files(folder: Path, files: list[Path]) -> None:
+    if missing := [file.name for file in files if not file.is_file()]:
+        count = f"{len(missing)} file{'s' * (len(missing) > 1)} missing"
+        raise CheckpointError(f"{folder}: {count}: {', '.join(missing)}. {download_again(folder)}")
 
 
 def _expect_readable(shard: Path) -> None:
@@ -125,10 +182,24 @@ def _expect_readable(shard: Path) -> None:
         with safe_open(shard, "pt") as file:
             file.keys()
     except (SafetensorError, OSError, ValueError) as error:
+        with shard.open("rb") as stream:
+            pointer = stream.read(len(_LFS_POINTER)) == _LFS_POINTER
+        if pointer:
+            raise CheckpointError(f"{shard}: the place holder of Git LFS, not the weights. Run: git lfs pull") from None
         raise CheckpointError(
             f"{shard}: expected a safetensors file, this one is cut off or damaged ({brief(error)}). "
-            "Copy or download it again."
+            f"{download_again(shard.parent).replace('the folder', 'it')}"
         ) from None
+
+
+def weight_shape(folder: Path, key: str) -> tuple[int, ...] | None:
+    """The shape of one weight, from the headers of the safetensors; None where there is no such weight."""
+    for shard in shard_files(folder):
+        if shard.is_file():
+            with safe_open(shard, "pt") as file:
+                if key in file.keys():
+                    return tuple(file.get_slice(key).get_shape())
+    return None
 
 
 def read_tokenizer(folder: Path, *, truncation_side: str = "right") -> Any:

@@ -1,10 +1,11 @@
-"""Precision and device in one place: what runs in which dtype where, and what 8-bit quantizes.
+"""Precision and device in one place: what runs in which dtype where, and what 8-bit and 4-bit quantize.
 
-8-bit is bitsandbytes' LLM.int8 and touches an explicit list: the linear layers of the language model, except its head
-and, in a T5, the last layer of each feed-forward network, whose inputs are too large for the half precision that
-LLM.int8 reads them in. The image encoder, the Q-Former and the projection are small and stay as they are.
+8-bit is bitsandbytes' LLM.int8, 4-bit its NF4. Both touch an explicit list: the linear layers of the language model,
+except its head and, in a T5, the last layer of each feed-forward network, whose inputs are too large for the half
+precision that LLM.int8 reads them in. The image encoder, the Q-Former and the projection are small and stay as they
+are.
 
-Paper: LLM.int8 (arXiv 2208.07339).
+Papers: LLM.int8 (arXiv 2208.07339); NF4 and its double quantization, QLoRA (arXiv 2305.14314), section 3.
 """
 
 import importlib.util
@@ -14,11 +15,13 @@ from typing import Any
 import torch
 
 from .errors import ConfigError, MissingExtraError, SettingsError
+from .precisions import PRECISIONS, QUANTIZED
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-INT8_EXCEPTIONS = ("lm_head", "wo")  # wo: the last layer of a T5's feed-forward networks
-OUTLIER_THRESHOLD = 6.0  # the paper's, section 3.2
+KEPT_LAYERS = ("lm_head", "wo")  # wo: the last layer of a T5's feed-forward networks
+OUTLIER_THRESHOLD = 6.0  # LLM.int8, section 3.2
+NF4_BLOCK = 64  # inputs of a layer that share a scale
+NF4_ROWS = 32  # outputs that bitsandbytes packs together where a CPU multiplies in bf16
 
 
 def pick_device(device: str) -> torch.device:
@@ -43,41 +46,82 @@ def pick_device(device: str) -> torch.device:
 def pick_precision(precision: str, *, device: torch.device, model_type: str) -> str:
     """The precision that a person asked for; "auto" is fp32 on a CPU, bf16 for T5 and fp16 for others on a GPU.
 
+    `memory.choose_precision` goes on from here where the memory is small.
+
     Args:
         precision: one of `PRECISIONS`.
         device: where the model will run.
         model_type: the language model's, e.g. "opt", "t5".
 
     Raises:
-        SettingsError: an unknown precision, or fp16 for a T5.
-        MissingExtraError: int8 without bitsandbytes.
+        SettingsError: an unknown precision, or fp16 where it does not work.
+        MissingExtraError: int8 or int4 without bitsandbytes.
     """
     if precision not in PRECISIONS:
         raise SettingsError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
-    is_t5 = model_type in ("t5", "mt5")
     if precision == "auto":
-        return "fp32" if device.type == "cpu" else "bf16" if is_t5 else "fp16"
-    if precision == "fp16" and is_t5:
+        return "fp32" if device.type == "cpu" else "bf16" if is_t5(model_type) else "fp16"
+    if precision == "fp16" and is_t5(model_type):
         raise SettingsError("precision: fp16 overflows inside T5 and gives empty answers. Use bf16 or fp32.")
     if precision == "fp16" and device.type == "cpu":
         raise SettingsError("precision: fp16 is slow and inexact on a CPU. Use fp32, bf16 or int8.")
-    if precision == "int8" and importlib.util.find_spec("bitsandbytes") is None:
-        raise MissingExtraError("8-bit weights need bitsandbytes. Install it with: pip install bitsandbytes")
+    if precision in QUANTIZED and not can_quantize():
+        raise MissingExtraError(
+            f"{QUANTIZED[precision]}-bit weights need bitsandbytes. Install it with: pip install bitsandbytes"
+        )
     return precision
 
 
+def is_t5(model_type: str) -> bool:
+    """Whether a language model is of the family that overflows in fp16."""
+    return model_type in ("t5", "mt5")
+
+
+def can_quantize() -> bool:
+    """Whether bitsandbytes is installed."""
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
 def language_dtype(precision: str, *, device: torch.device, model_type: str) -> torch.dtype:
-    """dtype of the language model's weights, of what stays of them beside 8-bit ones, and of a GPU's image encoder."""
-    if precision == "int8":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16 if model_type == "t5" else torch.float16
+    """dtype of the language model's weights, of what stays of them beside quantized ones, and of a GPU's image encoder.
+
+    Quantized layers also compute in it.
+    """
+    if precision in QUANTIZED:
+        return torch.float32 if device.type == "cpu" else torch.bfloat16 if is_t5(model_type) else torch.float16
     return DTYPES[precision]
 
 
-def int8_config(language_model: Any, *, also_skip: tuple[str, ...] = ()) -> Any:
-    """bitsandbytes' settings that quantize the linear layers of a language model, `INT8_EXCEPTIONS` excepted.
+def quantized_layers(language_model: torch.nn.Module, precision: str) -> list[str]:
+    """The names of the layers that a precision quantizes; none for fp32, bf16 and fp16.
+
+    A 4-bit layer must have whole blocks of inputs and outputs, as in all public checkpoints: where a CPU multiplies in
+    bf16, bitsandbytes 0.50 fails on others at the first question.
 
     Args:
-        language_model: the model, on the meta device or not; only the names of its layers are read.
+        language_model: the model, on the meta device or not; only names and shapes are read.
+        precision: one of `PRECISIONS`, "auto" excepted.
+    """
+    if precision not in QUANTIZED:
+        return []
+    return [
+        name
+        for name, module in language_model.named_modules()
+        if isinstance(module, torch.nn.Linear)
+        and name.rpartition(".")[2] not in KEPT_LAYERS
+        and (precision == "int8" or (module.in_features % NF4_BLOCK == 0 and module.out_features % NF4_ROWS == 0))
+    ]
+
+
+def quantization_settings(
+    language_model: torch.nn.Module, precision: str, *, dtype: torch.dtype, also_skip: tuple[str, ...] = ()
+) -> Any:
+    """bitsandbytes' settings that quantize `quantized_layers` and nothing else.
+
+    Args:
+        language_model: the model, on the meta device or not; only names and shapes are read.
+        precision: "int8" or "int4".
+        dtype: that 4-bit layers compute in.
         also_skip: modules beside the language model that stay as they are.
 
     Raises:
@@ -85,20 +129,22 @@ def int8_config(language_model: Any, *, also_skip: tuple[str, ...] = ()) -> Any:
     """
     from transformers import BitsAndBytesConfig
 
-    linears = [name for name, module in language_model.named_modules() if isinstance(module, torch.nn.Linear)]
-    if len(linears) < 2:
-        raise ConfigError("int8: expected linear layers in the language model, found none. Use fp32 or bf16.")
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on a CPU it warns of its casts, in every layer
-    return BitsAndBytesConfig(
-        load_in_8bit=True, llm_int8_threshold=OUTLIER_THRESHOLD, llm_int8_skip_modules=[*INT8_EXCEPTIONS, *also_skip]
-    )
-
-
-def precision_report(model: torch.nn.Module) -> dict[str, int]:
-    """Bytes of weights by dtype, e.g. {"torch.int8": 106000000, "torch.float32": 170000000}."""
-    report: dict[str, int] = {}
-    for parameter in model.parameters():
-        report[str(parameter.dtype)] = (
-            report.get(str(parameter.dtype), 0) + parameter.numel() * parameter.element_size()
+    chosen = set(quantized_layers(language_model, precision))
+    if not chosen:
+        raise ConfigError(
+            f"{precision}: expected linear layers in the language model, found none that it can quantize. "
+            "Use fp32 or bf16."
         )
-    return report
+    linears = [name for name, module in language_model.named_modules() if isinstance(module, torch.nn.Linear)]
+    kept = [name for name in linears if name not in chosen and name.rpartition(".")[2] not in KEPT_LAYERS]
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # on a CPU it warns of its casts, in every layer
+    skip = [*KEPT_LAYERS, *kept, *also_skip]
+    if precision == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=OUTLIER_THRESHOLD, llm_int8_skip_modules=skip)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=skip,
+    )

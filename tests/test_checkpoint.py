@@ -165,7 +165,7 @@ def test_a_gpu_that_is_too_small_is_not_called_a_damaged_folder(folder, monkeypa
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"precision": "fp64"}, "precision: expected one of auto, fp32, bf16, fp16, int8, got 'fp64'."),
+        ({"precision": "fp64"}, "precision: expected one of auto, fp32, bf16, fp16, int8, int4, got 'fp64'."),
         ({"device": "tpu"}, 'device: expected "auto", "cpu" or "cuda", got \'tpu\'.'),
     ],
 )

@@ -142,6 +142,12 @@ def test_int8_of_a_language_model_between_our_weights_is_refused(folder):
     )
 
 
+def test_too_little_memory_never_leads_to_a_precision_that_is_refused(folder, monkeypatch):
+    monkeypatch.setattr("blip2_core.memory.free_memory", lambda device: 0)
+    with pytest.raises(CheckpointError, match="Nothing fits, the least is .* for bf16"):
+        load(folder)
+
+
 def test_a_sha256_that_does_not_match_is_refused(folder):
     config = config_of(folder)
     config["frozen_parts"][TRUNK_PART]["sha256"] = "0" * 64

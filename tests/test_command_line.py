@@ -12,7 +12,7 @@ import families
 import pytest
 
 import blip2_core
-from blip2_core.__main__ import PRECISIONS, main
+from blip2_core.__main__ import main
 
 QUESTION = "What is the color?"
 HELP_SECONDS = 1.0
@@ -49,7 +49,9 @@ def ask(model_folder, picture, capsys):
 
 
 class TestHelp:
-    @pytest.mark.parametrize("name", ["", "ask", "caption", "chat", "models", "get", "data", "train", "evaluate"])
+    @pytest.mark.parametrize(
+        "name", ["", "ask", "caption", "chat", "rank", "explain", "models", "get", "data", "train", "evaluate"]
+    )
     def test_every_command_explains_itself(self, name, capsys):
         with pytest.raises(SystemExit) as caught:
             main([name, "--help"] if name else ["--help"])
@@ -82,11 +84,6 @@ class TestHelp:
         project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
         assert capsys.readouterr().out.strip() == blip2_core.__version__ == project["version"]
 
-    def test_the_precisions_are_those_that_load(self):
-        from blip2_core import quantize
-
-        assert PRECISIONS == quantize.PRECISIONS
-
 
 class TestPublicNames:
     @pytest.mark.parametrize("name", blip2_core.__all__)
@@ -110,10 +107,11 @@ class TestAnswers:
         code, out, err = ask("ask", QUESTION, "--max-new-tokens", 8, "--json")
         facts = json.loads(out)
         assert (code, err, out.count("\n")) == (0, "", 1)
-        assert list(facts) == ["answer", "prompt", "model", "precision", "device", "seconds", "tokens"]
+        assert list(facts) == ["answer", "tokens", "prompt", "model", "precision", "device", "seconds", "load"]
         assert facts["prompt"] == QUESTION and facts["model"] == str(model_folder)
         assert facts["precision"] == "fp32" and facts["device"] == "cpu"
         assert facts["seconds"] > 0 and facts["tokens"] > 0
+        assert facts["load"]["reason"] == "exact, and it fits" and facts["load"]["bytes"]["cpu"] > 0
         assert ask("ask", QUESTION, "--max-new-tokens", 8)[1] == facts["answer"] + "\n"
 
     def test_a_seed_repeats_a_drawn_answer_and_another_changes_it(self, ask):
@@ -159,6 +157,41 @@ class TestAnswers:
             "error: /nowhere.png: there is no such file. Check the path.",
             "error: /dance: expected /see IMAGE, /forget or /quit.",
         ]
+
+    def test_rank_prints_the_candidates_with_their_scores_the_likeliest_first(self, ask, model_folder, picture):
+        texts = ["a dog", "two red buses", "cat"]
+        code, out, err = ask("rank", QUESTION, *texts)
+        ranked = blip2_core.load(model_folder).rank(picture, QUESTION, texts)
+        assert (code, err) == (0, "") and out.splitlines() == [f"{found.score:8.3f}  {found.text}" for found in ranked]
+        facts = json.loads(ask("rank", QUESTION, *texts, "--json")[1])
+        assert [row["text"] for row in facts["ranked"]] == [found.text for found in ranked]
+        assert list(facts["ranked"][0]) == ["text", "score", "log_likelihood", "tokens"] and facts["prompt"] == QUESTION
+
+    def test_explain_prints_the_stations_and_a_line_of_words_for_each_visual_prompt(self, ask, model_folder, picture):
+        from blip2_core.explain import explain
+
+        code, out, err = ask("explain", QUESTION)
+        found = explain(blip2_core.load(model_folder), picture, QUESTION)
+        lines = out.splitlines()
+        assert (code, err) == (0, "") and len(lines) == len(found.stations) + len(found.nearest_words)
+        assert [line.split()[0] for line in lines[:6]] == [station.name for station in found.stations]
+        facts = json.loads(ask("explain", QUESTION, "--json")[1])
+        assert facts["prompt"] == found.prompt and len(facts["nearest_words"]) == len(found.nearest_words)
+
+    def test_a_terminal_is_told_what_was_loaded_and_why(self, ask, model_folder, monkeypatch):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        code, out, err = ask("ask", QUESTION, "--max-new-tokens", 2, "--precision", "int8")
+        assert code == 0 and f"{model_folder}: int8 (asked for): " in err
+        assert "  language_model: 14 modules in int8, " in err and "int8" not in out
+
+    def test_a_model_that_does_not_fit_is_one_line_with_the_nearest_choice_that_does(
+        self, ask, model_folder, monkeypatch
+    ):
+        facts = json.loads(ask("ask", QUESTION, "--max-new-tokens", 1, "--precision", "bf16", "--json")[1])
+        monkeypatch.setattr("blip2_core.memory.free_memory", lambda device: facts["load"]["expected"]["total"])
+        code, out, err = ask("ask", QUESTION, "--precision", "fp32")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"error: {model_folder}: fp32 needs ") and "Use --precision bf16, which" in err
 
 
 class TestBadInput:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
+from ..precisions import PRECISIONS
 from .records import TASKS
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from .tasks import TaskResult, Workload
 
 SPLITS = ("dev", "test")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 PACKAGES = ("torch", "transformers", "numpy", "pillow")
 
 
