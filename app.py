@@ -11,26 +11,45 @@ import time
 from typing import TYPE_CHECKING
 
 from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser
+from demo.hardware import import_spaces, pick_start
 
 if TYPE_CHECKING:
     from demo.loading import ModelLoader
 
 POLL = 0.5  # seconds between two looks at the model
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ON_A_SPACE = "SPACE_ID" in os.environ
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The arguments of the page."""
     parser = OneLineParser(prog="python app.py", description="Chat with pictures through BLIP-2, in the browser.")
-    add = parser.add_argument
-    add("--model", default="pocket", metavar="NAME", help='"pocket", a folder or a hub id (%(default)s)')
-    add("--precision", default="auto", choices=PRECISIONS, help="of the language model's weights (%(default)s)")
-    add("--device", default="auto", help='"auto", "cpu", "cuda" or "cuda:1" (%(default)s)')
+    add, start = parser.add_argument, pick_start()
+    add("--model", default=start.model, metavar="NAME", help='"pocket", a folder or a hub id (%(default)s)')
+    add(
+        "--precision", default=start.precision, choices=PRECISIONS, help="of the language model's weights (%(default)s)"
+    )
+    add("--device", default=start.device, help='"auto", "cpu", "cuda" or "cuda:1" (%(default)s)')
     host = "0.0.0.0" if ON_A_SPACE else "127.0.0.1"
     add("--host", default=host, help="address to listen on; 0.0.0.0 lets the whole network in (%(default)s)")
     add("--port", type=int, default=7860, help="port to listen on (%(default)s)")
     add("--share", action="store_true", help="also through a public tunnel of Gradio's makers")
+    often = {"type": _a_minute, "default": 30.0, "metavar": "N"}
+    add("--questions-per-minute", **often, help="how many a visitor may ask; %(default)g, and 4 times that an address")
+    on_off = argparse.BooleanOptionalAction
+    add("--web-pictures", action=on_off, default=not ON_A_SPACE, help="fetch pictures from public web addresses")
     return parser
+
+
+def _a_minute(text: str) -> float:
+    """A number of questions, 1 or more; more than anybody types counts as no limit."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 1 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1,000,000, got {text!r}")
+    return number
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,20 +63,25 @@ def main(argv: list[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    import_spaces()
     from demo.serving import import_gradio, serve
 
     import_gradio()
+    from demo.limits import Limits
     from demo.loading import ModelLoader
     from demo.page import build_page
 
     loader = ModelLoader(args.model, precision=args.precision, device=args.device)
-    page = build_page(loader)
+    limits = Limits(questions_a_minute=args.questions_per_minute)
+    page = build_page(loader, limits=limits, web=args.web_pictures)
     try:
         address = serve(page, loader, host=args.host, port=args.port, share=args.share)
     except OSError:
         print(f"error: {args.host}:{args.port} is taken or not allowed. Try --port {args.port + 1}.", file=sys.stderr)
         return BAD_INPUT
     print(f"The page is at {address} (Ctrl+C ends it). Loading {args.model} ...", flush=True)
+    if args.host not in LOOPBACK and not ON_A_SPACE:
+        print("Everybody who reaches this machine can use the page.", file=sys.stderr, flush=True)
     loader.start()
     try:
         return _watch(loader)

@@ -1,19 +1,23 @@
 """What happens on a click. Every handler checks what it gets, for a browser can send anything.
 
 Two lanes: handlers that only read and write the conversation run at once; those that run the model wait for each other,
-one at a time for all visitors. No endpoint is public.
+one at a time for all visitors. No endpoint of the page is public; the one that is stands in `api.py`.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from . import gallery, texts
-from .conversation import Conversation, VisitorError, suggestions
+from . import export, gallery, texts
+from .api import add_ask
+from .conversation import Conversation, suggestions
+from .door import Door, keep
+from .errors import VisitorError
+from .limits import Guard
 from .loading import ModelLoader
-from .settings import Panel, settings_for_another
+from .settings import PRESETS, Panel, settings_for_another
 
 if TYPE_CHECKING:
     from .page import Parts
@@ -25,19 +29,23 @@ MODEL: dict[str, Any] = {
 REDRAW = 0.06  # seconds between two redraws of the chat
 
 
-def connect(page: gr.Blocks, parts: "Parts", loader: ModelLoader) -> None:
+def connect(page: gr.Blocks, parts: "Parts", loader: ModelLoader, *, guard: Guard, door: Door) -> None:
     """Connect the parts of the page to what they do.
 
     Args:
         page: the page, open.
         parts: its parts.
         loader: the model behind it.
+        guard: counts what visitors ask for.
+        door: where pictures come in.
     """
-    page.load(lambda: Conversation(loader), None, parts.conversation, **QUICK)
     _connect_status(page, parts, loader)
-    _connect_picture(parts)
-    _connect_asking(parts)
+    _connect_picture(parts, guard)
+    _connect_more_ways(parts, guard, door)
+    _connect_asking(page, parts, guard)
     _connect_tools(parts)
+    _connect_presets(parts)
+    add_ask(loader, guard, MODEL)
 
 
 def _connect_status(page: gr.Blocks, parts: "Parts", loader: ModelLoader) -> None:
@@ -61,101 +69,132 @@ def _status(loader: ModelLoader) -> str:
     return texts.status(loader.title, loader.state.step, loader.state.fraction)
 
 
-def _connect_picture(parts: "Parts") -> None:
-    drawn = [parts.picture, parts.chat, parts.prompt, parts.facts, *parts.suggestions, *_tools(parts)]
+def _connect_picture(parts: "Parts", guard: Guard) -> None:
+    def show(conversation: Conversation, picture: str | None, request: gr.Request) -> list:
+        return _show(conversation, picture, guard, request)
+
+    drawn = [parts.picture, parts.chat, *parts.suggestions, *_tools(parts)]
     parts.gallery.select(_chosen_photo, None, parts.picture, **QUICK)
-    parts.picture.change(_show, [parts.conversation, parts.picture], drawn, **QUICK).then(
+    parts.picture.change(show, [parts.conversation, parts.picture], drawn, **QUICK).then(
         _look, parts.conversation, None, **MODEL
     )
+
+
+def _connect_more_ways(parts: "Parts", guard: Guard, door: Door) -> None:
+    """A drawing or a pasted picture, which the page hands over as a file, and a web address."""
+
+    def fetch(address: str, request: gr.Request) -> list:
+        try:
+            guard.picture(request)
+            return [door.fetch(address, parts.picture.GRADIO_CACHE), ""]
+        except VisitorError as error:
+            return _refused(error, 2)
+
+    parts.handed.upload(lambda path: path, parts.handed, parts.picture, **QUICK)
+    if parts.address is not None and parts.fetch is not None:
+        typed = [parts.fetch.click, parts.address.submit]
+        gr.on(typed, fetch, parts.address, [parts.picture, parts.address], **{**QUICK, "show_progress": "minimal"})
 
 
 def _chosen_photo(event: gr.SelectData) -> str:
     return str(gallery.photos()[event.index].path)
 
 
-def _show(conversation: Conversation, picture: str | None) -> list:
+def _show(conversation: Conversation, picture: str | None, guard: Guard, request: gr.Request) -> list:
     kept = gr.skip()
     try:
+        if picture != conversation.picture:
+            guard.picture(request)
         conversation.show(picture)
     except VisitorError as error:
         gr.Warning(str(error), duration=8, title=texts.NOT_YET)
         kept = picture = None
     buttons = [gr.Button(text) for text in suggestions(picture)]
     buttons += [gr.Button(visible=False)] * (len(texts.GENERIC_QUESTIONS) - len(buttons))
-    return [kept, conversation.messages, "", "", *buttons, *_tool_updates(conversation)]
+    return [kept, conversation.messages, *buttons, *_tool_updates(conversation)]
 
 
 def _look(conversation: Conversation) -> None:
     conversation.look()
 
 
-def _connect_asking(parts: "Parts") -> None:
+def _connect_asking(page: gr.Blocks, parts: "Parts", guard: Guard) -> None:
+    def begun(conversation: Conversation, request: gr.Request, begin: Callable[[], None], question: Any) -> list:
+        try:
+            if len(page._queue) >= guard.limits.waiting:
+                raise VisitorError(texts.FULL)
+            guard.question(request)
+            begin()
+        except VisitorError as error:
+            return _refused(error, 8)
+        return _asked(conversation, question=question)
+
+    def begin(conversation: Conversation, picture: str | None, question: str, request: gr.Request) -> list:
+        return begun(conversation, request, lambda: conversation.begin(question, picture), "")
+
+    def begin_again(conversation: Conversation, request: gr.Request) -> list:
+        return begun(conversation, request, conversation.begin_again, gr.skip())
+
+    def begin_edited(conversation: Conversation, edited: gr.EditData, request: gr.Request) -> list:
+        return begun(conversation, request, lambda: conversation.begin_edited(*_edited(edited)), gr.skip())
+
     asked = [parts.chat, parts.question, parts.send, parts.stop, *_tools(parts)]
     typed = gr.on(
         [parts.send.click, parts.question.submit],
-        _begin, [parts.conversation, parts.picture, parts.question], asked, **QUICK,
+        begin, [parts.conversation, parts.picture, parts.question], asked, **QUICK,
     )  # fmt: skip
     _then_answer(typed, parts, _answer)
     for button in parts.suggestions:
-        clicked = button.click(_begin, [parts.conversation, parts.picture, button], asked, **QUICK)
+        clicked = button.click(begin, [parts.conversation, parts.picture, button], asked, **QUICK)
         _then_answer(clicked, parts, _answer)
-    again = parts.again.click(_begin_again, parts.conversation, asked, **QUICK)
-    _then_answer(again, parts, _answer_again)
+    _then_answer(parts.chat.edit(begin_edited, parts.conversation, asked, **QUICK), parts, _answer)
+    _then_answer(parts.again.click(begin_again, parts.conversation, asked, **QUICK), parts, _answer_again)
     parts.stop.click(_stop, parts.conversation, None, **QUICK)
 
 
+def _edited(edited: gr.EditData) -> tuple[Any, Any]:
+    """Place and words of an edited question, as far as a browser can be believed."""
+    place = edited.index[0] if isinstance(edited.index, list | tuple) and edited.index else edited.index
+    return place, edited.value
+
+
 def _then_answer(begun, parts: "Parts", answer) -> None:
-    drawn = [parts.chat, parts.prompt, parts.facts]
-    answered = begun.success(answer, [parts.conversation, *parts.settings], drawn, **MODEL)
+    answered = begun.success(answer, [parts.conversation, *parts.settings], parts.chat, **MODEL)
     answered.then(_finish, parts.conversation, [parts.chat, parts.send, parts.stop, *_tools(parts)], **QUICK)
 
 
-def _begin(conversation: Conversation, picture: str | None, question: str) -> list:
-    try:
-        conversation.begin(question, picture)
-    except VisitorError as error:
-        return _refused(error, 7)
-    return _asked(conversation, question="")
-
-
-def _begin_again(conversation: Conversation) -> list:
-    try:
-        conversation.begin_again()
-    except VisitorError as error:
-        return _refused(error, 7)
-    return _asked(conversation, question=gr.skip())
-
-
 def _asked(conversation: Conversation, *, question: Any) -> list:
-    busy = [gr.Button(interactive=False)] * 3
+    busy = [gr.Button(interactive=False)] * 4
     return [conversation.messages, question, gr.Button(visible=False), gr.Button(visible=True), *busy]
 
 
-def _answer(conversation: Conversation, *panel: Any) -> Iterator[list]:
+def _answer(conversation: Conversation, *panel: Any) -> Iterator[Any]:
     yield from _draw_answer(conversation, panel, another=False)
 
 
-def _answer_again(conversation: Conversation, *panel: Any) -> Iterator[list]:
+def _answer_again(conversation: Conversation, *panel: Any) -> Iterator[Any]:
     yield from _draw_answer(conversation, panel, another=True)
 
 
-def _draw_answer(conversation: Conversation, panel: tuple, *, another: bool) -> Iterator[list]:
+def _draw_answer(conversation: Conversation, panel: tuple, *, another: bool) -> Iterator[Any]:
     """Redraw the chat while the answer grows, a few times a second: each redraw sends through all of it."""
     try:
         settings = Panel(*panel).settings()
     except VisitorError as error:
         conversation.refuse()
-        yield _refused(error, 3)
+        yield _refused(error, 1)[0]
         return
     drawn_at = 0.0
     for _ in conversation.answer(settings_for_another(settings) if another else settings):
         if time.monotonic() - drawn_at > REDRAW:
             drawn_at = time.monotonic()
-            yield [conversation.messages, conversation.prompt, conversation.facts]
-    yield [conversation.messages, conversation.prompt, conversation.facts]
+            yield conversation.messages
+    yield conversation.messages
 
 
 def _finish(conversation: Conversation) -> list:
+    if conversation.refuse():  # the answer never got into the queue
+        gr.Warning(texts.FULL, duration=8, title=texts.NOT_YET)
     shown = [gr.Button(visible=True), gr.Button(visible=False)]
     return [conversation.messages, *shown, *_tool_updates(conversation)]
 
@@ -165,31 +204,47 @@ def _stop(conversation: Conversation) -> None:
 
 
 def _connect_tools(parts: "Parts") -> None:
-    drawn = [parts.chat, parts.prompt, parts.facts, parts.question, *_tools(parts)]
-    parts.undo.click(_undo, parts.conversation, drawn, **QUICK)
-    parts.clear.click(_clear, parts.conversation, drawn, **QUICK)
+    def save(conversation: Conversation) -> Any:
+        try:
+            return keep(export.as_zip(conversation), parts.saved.GRADIO_CACHE, f"{export.NAME}.zip")
+        except VisitorError as error:
+            return _refused(error, 1)[0]
+
+    parts.undo.click(_undo, parts.conversation, [parts.chat, parts.question, *_tools(parts)], **QUICK)
+    parts.clear.click(_clear, parts.conversation, [parts.chat, *_tools(parts)], **QUICK)
+    saved = parts.save.click(save, parts.conversation, parts.saved, **QUICK)
+    saved.success(None, None, None, js="() => page.press('#saved')", **QUICK)
 
 
 def _undo(conversation: Conversation) -> list:
     try:
         question = conversation.undo()
     except VisitorError as error:
-        return _refused(error, 7)
-    return [conversation.messages, conversation.prompt, conversation.facts, question, *_tool_updates(conversation)]
+        return _refused(error, 6)
+    return [conversation.messages, question, *_tool_updates(conversation)]
 
 
 def _clear(conversation: Conversation) -> list:
     conversation.clear()
-    return [conversation.messages, "", "", gr.skip(), *_tool_updates(conversation)]
+    return [conversation.messages, *_tool_updates(conversation)]
+
+
+def _connect_presets(parts: "Parts") -> None:
+    def choose(name: str | None) -> list:
+        return list(PRESETS[name].values) if name in PRESETS else [gr.skip()] * len(parts.settings)
+
+    parts.preset.input(choose, parts.preset, list(parts.settings), **QUICK)
+    by_hand = [setting.input for setting in parts.settings]
+    gr.on(by_hand, lambda: None, None, parts.preset, **QUICK)  # none of them any more
 
 
 def _tools(parts: "Parts") -> list[gr.Button]:
-    return [parts.again, parts.undo, parts.clear]
+    return [parts.again, parts.undo, parts.save, parts.clear]
 
 
 def _tool_updates(conversation: Conversation) -> list[gr.Button]:
     """Of no use before the first question."""
-    return [gr.Button(interactive=bool(conversation.exchanges))] * 3
+    return [gr.Button(interactive=bool(conversation.exchanges))] * 4
 
 
 def _refused(error: VisitorError, outputs: int) -> list:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields
 
 import gradio as gr
 
-from . import events, gallery, texts
-from .conversation import MOST_CHARACTERS
+from . import events, gallery, texts, web_pictures
+from .conversation import MOST_CHARACTERS, Conversation
+from .door import Door
+from .limits import Guard, Limits
 from .loading import ModelLoader
-from .settings import FEWEST_TOKENS, MOST_TOKENS, Panel
+from .settings import FEWEST_TOKENS, FIRST_PRESET, MOST_TOKENS, PRESETS
 
 POLL = 0.5  # seconds between two looks at a model that is loading
 
@@ -26,6 +28,9 @@ class Parts:
     retry: gr.Button
     picture: gr.Image
     gallery: gr.Gallery
+    handed: gr.UploadButton
+    address: gr.Textbox | None
+    fetch: gr.Button | None
     chat: gr.Chatbot
     suggestions: tuple[gr.Button, ...]
     question: gr.Textbox
@@ -33,51 +38,38 @@ class Parts:
     stop: gr.Button
     again: gr.Button
     undo: gr.Button
+    save: gr.Button
+    saved: gr.DownloadButton
     clear: gr.Button
-    facts: gr.HTML
+    preset: gr.Radio
     settings: tuple[gr.Slider | gr.Textbox, ...]
-    prompt: gr.Textbox
 
 
-def build_page(loader: ModelLoader) -> gr.Blocks:
+def build_page(loader: ModelLoader, *, limits: Limits | None = None, web: bool = True) -> gr.Blocks:
     """Build the page.
 
     Args:
         loader: the model behind it, which may still be on its way.
+        limits: how much a visitor may ask for.
+        web: whether pictures may be fetched from web addresses.
     """
-    guard_picture_reading()
+    guard, door = Guard(limits), Door(web=web)
+    door.guard()
     with gr.Blocks(title=f"{texts.TITLE} · BLIP-2", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        found: dict = {"conversation": gr.State(None), "timer": gr.Timer(POLL)}
+        found: dict = {"conversation": gr.State(Conversation(loader, guard.limits)), "timer": gr.Timer(POLL)}
         found |= _header(loader)
         with gr.Row(elem_id="columns"):
             with gr.Column(scale=5, min_width=320, elem_id="left"):
-                found |= _picture_side(loader)
+                found |= _picture_side(loader, web=web)
             with gr.Column(scale=6, min_width=320, elem_id="right"):
                 found |= _chat_side()
         gr.HTML(f"<p>{texts.PRIVACY}</p>", elem_id="privacy")
+        with gr.Row(elem_id="out-of-sight"):  # for page.js
+            found["handed"] = gr.UploadButton(file_types=["image"], elem_id="handed")
+            found["saved"] = gr.DownloadButton(elem_id="saved")
         parts = Parts(**{field.name: found[field.name] for field in fields(Parts)})
-        events.connect(page, parts, loader)
+        events.connect(page, parts, loader, guard=guard, door=door)
     return page
-
-
-def guard_picture_reading() -> None:
-    """Let files that Gradio cannot read reach our own check, which says in a sentence what is wrong with them.
-
-    Gradio raises before any handler runs, and the visitor would see an "Error" badge without a word. The class is
-    changed, once, because a subclass would make Gradio write a stub file beside its source.
-    """
-    original = gr.Image.preprocess
-    if getattr(original, "hands_on_unreadable_files", False):
-        return
-
-    def preprocess(self, payload):
-        try:
-            return original(self, payload)
-        except Exception:
-            return payload.path if payload is not None else None
-
-    preprocess.hands_on_unreadable_files = True  # type: ignore[attr-defined]
-    gr.Image.preprocess = preprocess
 
 
 def _header(loader: ModelLoader) -> dict:
@@ -90,7 +82,7 @@ def _header(loader: ModelLoader) -> dict:
     return {"status": status, "retry": retry}
 
 
-def _picture_side(loader: ModelLoader) -> dict:
+def _picture_side(loader: ModelLoader, *, web: bool) -> dict:
     picture = gr.Image(
         label=texts.PICTURE, show_label=False, type="filepath", image_mode=None, height=340, buttons=["fullscreen"],
         sources=["upload", "webcam", "clipboard"], placeholder=texts.PICTURE_HINT, elem_id="picture",
@@ -102,16 +94,33 @@ def _picture_side(loader: ModelLoader) -> dict:
         columns=6, allow_preview=False, object_fit="cover", interactive=False, buttons=[], container=False,
         elem_id="gallery",
     )  # fmt: skip
+    more = _more_ways(web=web)
     gr.HTML(_about(loader), elem_id="about")
     with gr.Accordion(texts.CREDITS, open=False, elem_id="credits"):
         gr.Markdown(f"{gallery.credits_table()}\n\n{texts.CHANGES}")
-    return {"picture": picture, "gallery": thumbnails}
+    return {"picture": picture, "gallery": thumbnails, **more}
+
+
+def _more_ways(*, web: bool) -> dict:
+    """A drawing board, whose script is page.js, and a box for a web address."""
+    address = fetch = None
+    with gr.Accordion(texts.MORE_WAYS if web else texts.DRAW, open=False, elem_id="more-ways"):
+        if web:
+            with gr.Row(elem_id="web"):
+                address = gr.Textbox(
+                    label=texts.ADDRESS, show_label=False, container=False, placeholder=texts.ADDRESS_HINT, scale=8,
+                    max_length=web_pictures.MOST_CHARACTERS, min_width=120, elem_id="address",
+                )  # fmt: skip
+                fetch = gr.Button(texts.FETCH, size="sm", scale=1, min_width=80, elem_id="fetch")
+        gr.HTML(texts.BOARD, elem_id="board")
+    return {"address": address, "fetch": fetch}
 
 
 def _chat_side() -> dict:
     chat = gr.Chatbot(
         label=texts.CHAT, show_label=False, height=430, placeholder=texts.CHAT_HINT, buttons=["copy_all"],
-        render_markdown=False, allow_tags=False, latex_delimiters=[], feedback_options=None, elem_id="chat",
+        render_markdown=False, allow_tags=False, latex_delimiters=[], feedback_options=None, editable="user",
+        elem_id="chat",
     )  # fmt: skip
     with gr.Row(elem_id="suggestions"):
         suggestions = tuple(gr.Button(text, size="sm", min_width=80) for text in texts.GENERIC_QUESTIONS)
@@ -126,17 +135,18 @@ def _chat_side() -> dict:
     with gr.Row(elem_id="tools"):
         again = gr.Button("Another answer", size="sm", min_width=60, interactive=False, elem_id="again")
         undo = gr.Button("Undo", size="sm", min_width=60, interactive=False, elem_id="undo")
+        save = gr.Button("Save", size="sm", min_width=60, interactive=False, elem_id="save")
         clear = gr.Button("Clear", size="sm", min_width=60, interactive=False, elem_id="clear")
-    facts = gr.HTML("", elem_id="facts")
     return {
         "chat": chat, "suggestions": suggestions, "question": question, "send": send, "stop": stop, "again": again,
-        "undo": undo, "clear": clear, "facts": facts, **_panels(),
+        "undo": undo, "save": save, "clear": clear, **_panels(),
     }  # fmt: skip
 
 
 def _panels() -> dict:
-    start = Panel()
+    start = PRESETS[FIRST_PRESET]
     with gr.Accordion(texts.SETTINGS, open=False, elem_id="settings"):
+        preset = gr.Radio(list(PRESETS), value=FIRST_PRESET, label=texts.PRESET, elem_id="preset")
         temperature = gr.Slider(
             0, 1.5, start.temperature, step=0.1, label="Temperature", elem_id="temperature",
             info="0 takes the likeliest word every time; higher values draw more boldly.",
@@ -158,13 +168,7 @@ def _panels() -> dict:
             info="The same whole number gives the same draw. Used when the temperature is above 0.",
         )  # fmt: skip
         gr.Markdown(texts.NO_BEAMS)
-    with gr.Accordion(texts.PROMPT, open=False, elem_id="prompt-panel"):
-        gr.Markdown(texts.PROMPT_INFO)
-        prompt = gr.Textbox(
-            label=texts.PROMPT, show_label=False, container=False, lines=3, max_lines=12, interactive=False,
-            elem_id="prompt",
-        )  # fmt: skip
-    return {"settings": (temperature, top_p, length, penalty, seed), "prompt": prompt}
+    return {"preset": preset, "settings": (temperature, top_p, length, penalty, seed)}
 
 
 def _about(loader: ModelLoader) -> str:

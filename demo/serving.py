@@ -1,19 +1,24 @@
 """How the page is served: limits, look, a health address, and nothing that tells anybody what people do on it."""
 
+import importlib.util
 import inspect
+import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import gallery
+from .limits import LARGEST_FILE, MOST_SESSIONS, BodyLimit, Limits
 from .loading import ModelLoader
 
 if TYPE_CHECKING:
     import gradio as gr
 
-LARGEST_FILE = "15mb"
-MOST_WAITING = 32  # visitors who wait for an answer; the next one is asked to come back later
+log = logging.getLogger("demo")
+
+MOST_QUEUED = 2 * Limits().waiting  # events of all kinds, where the page's own sentence comes too late
 HEALTH = "/gradio_api/healthz"
-STYLE = Path(__file__).parent / "page.css"
+STYLE, SCRIPT = Path(__file__).parent / "page.css", Path(__file__).parent / "page.js"
 
 
 def import_gradio() -> None:
@@ -36,6 +41,16 @@ def import_gradio() -> None:
         inspect.getfile = original
 
 
+class WithoutText:
+    """Stands where Gradio prints tracebacks, whose last line holds what was asked, and names the error only."""
+
+    @staticmethod
+    def print_exc(*_: Any) -> None:
+        """Called by Gradio inside `except`."""
+        error = sys.exc_info()[1]
+        log.error("A request failed: %s", type(error).__name__)
+
+
 def serve(page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share: bool) -> str:
     """Serve the page from now on; returns its address.
 
@@ -49,14 +64,30 @@ def serve(page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share
     Raises:
         OSError: the port is taken.
     """
-    page.queue(max_size=MOST_WAITING, api_open=False)
+    from gradio import queueing, route_utils, routes
+
+    for module in (queueing, route_utils, routes):
+        module.traceback = WithoutText  # type: ignore[attr-defined]
+    page.queue(max_size=MOST_QUEUED, api_open=False)
     _, local, public = page.launch(
         server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=False,
         max_file_size=LARGEST_FILE, allowed_paths=[str(gallery.FOLDER)], run_history=False, enable_monitoring=False,
-        ssr_mode=False, pwa=False, mcp_server=False, footer_links=["settings"], theme=_theme(), css_paths=STYLE,
-        app_kwargs={"routes": [_health_route(loader)]},
+        ssr_mode=False, pwa=False, mcp_server=_has_mcp(), footer_links=["api", "settings"], theme=_theme(),
+        css_paths=STYLE, head=f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+        state_session_capacity=MOST_SESSIONS, app_kwargs={"routes": [_health_route(loader)], "middleware": [_limit()]},
     )  # fmt: skip
     return public or local
+
+
+def _has_mcp() -> bool:
+    """Whether Gradio's extra is installed that makes a tool for language models of the endpoint."""
+    return importlib.util.find_spec("mcp") is not None
+
+
+def _limit() -> Any:
+    from starlette.middleware import Middleware
+
+    return Middleware(BodyLimit)
 
 
 def _health_route(loader: ModelLoader) -> Any:
@@ -66,7 +97,7 @@ def _health_route(loader: ModelLoader) -> Any:
     def health(request: Any) -> JSONResponse:
         """200 once the model answers, 503 before."""
         ready = loader.model is not None
-        return JSONResponse({"ready": ready, "model": loader.name}, status_code=200 if ready else 503)
+        return JSONResponse({"ready": ready, "model": loader.title}, status_code=200 if ready else 503)
 
     return Route(HEALTH, health)
 

@@ -20,12 +20,18 @@ ABOUT_POCKET = (
 LARGER_MODEL = "With a GPU, start a large model instead:"
 LARGER_COMMAND = "python app.py <span>--model Salesforce/instructblip-flan-t5-xl</span> <span>--precision int8</span>"
 PRIVACY = (
-    "Pictures and questions stay on the computer that serves this page. Uploads are deleted after about an hour, "
-    "nothing is logged, and the page asks no other site for anything."
+    "Pictures and questions stay on the computer that serves this page. Uploads lose their metadata and are "
+    "deleted after about an hour, nothing is logged, and the page asks no other site for anything."
 )
 
 PICTURE = "Picture"
 PICTURE_HINT = "Drop a picture here, click to choose one,\nor use the camera or the clipboard"
+MORE_WAYS = "Or draw one, or fetch one from the web"
+DRAW = "Or draw one"
+ADDRESS = "Web address of a picture"
+ADDRESS_HINT = "https:// address of a picture"
+FETCH = "Fetch"
+PRESET = "Kind of answer"
 GALLERY = "Or click a photograph"
 CREDITS = "Where the photographs come from"
 CHANGES = "All were saved as JPEG of at most 640 pixels a side; the pen was cropped, too."
@@ -49,6 +55,24 @@ GENERIC_QUESTIONS = (
     "Explain the advantages of this product.",
     "Tell me something about the history of this place.",
 )
+
+PENS = (
+    ("Black", "#1c1917"), ("Red", "#dc2626"), ("Orange", "#ea580c"), ("Yellow", "#facc15"), ("Green", "#16a34a"),
+    ("Blue", "#2563eb"), ("Brown", "#78350f"), ("Eraser", "#ffffff"),
+)  # fmt: skip
+_PENS = "".join(
+    f'<button type="button" class="pen" data-pen="{colour}" aria-label="{name}" title="{name}" '
+    f'aria-pressed="{str(name == "Black").lower()}" style="--pen: {colour}"></button>'
+    for name, colour in PENS
+)
+BOARD = f"""
+<canvas width="640" height="480" role="img" aria-label="Drawing board: draw with the mouse, a pen or a finger"></canvas>
+<div class="pens" role="group" aria-label="Pens">{_PENS}
+  <label>Width <input type="range" min="2" max="60" value="12" aria-label="Width of the pen"></label></div>
+<div class="board-tools"><button type="button" data-board="undo">Undo</button>
+  <button type="button" data-board="clear">Clear</button>
+  <button type="button" data-board="use" class="use">Ask about this drawing</button></div>
+"""
 
 NOT_YET = "Not yet"
 NO_PICTURE = "There is no picture yet. Click a photograph below, or drop one of your own on the left."

@@ -13,7 +13,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
     """Run it from another folder, as a person may, without the network."""
     return subprocess.run(
         [sys.executable, str(APP), *arguments],
-        cwd=folder, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=120,
+        cwd=folder, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
@@ -26,6 +26,12 @@ def free_port() -> int:
 def test_help_shows_where_the_page_will_be(tmp_path):
     shown = run("--help", folder=tmp_path)
     assert shown.returncode == 0 and "127.0.0.1" in shown.stdout and "7860" in shown.stdout
+
+
+def test_a_rate_that_is_no_number_of_questions_is_refused_in_one_line(tmp_path):
+    for rate in ("0", "nan", "many"):
+        refused = run("--questions-per-minute", rate, folder=tmp_path)
+        assert refused.returncode == 2 and refused.stderr.startswith("error:") and refused.stderr.count("\n") == 1
 
 
 def test_a_model_that_is_not_there_ends_it_with_one_line_and_code_2(tmp_path):

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 
 import pytest
 from test_app import APP, free_port
@@ -23,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
 ]
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PATIENCE = 30_000  # ms
+PATIENCE = 90_000  # ms; something else may use the processor, too
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +105,46 @@ def ask(page, question: str) -> None:
 
 
 def answers(page) -> list[str]:
-    return page.locator("#chat .bot.message").all_inner_texts()
+    """What the model said, without the line about it."""
+    said = page.locator("#chat .bot.message").all_inner_texts()
+    return ["\n".join(line for line in text.splitlines() if " tokens · " not in line) for text in said]
 
 
-def wait_for_the_end(page) -> None:
+def wait_for_the_end(page, answers: int = 1) -> str:
+    """Wait until so many answers have ended; returns the line about the last one."""
+    facts = page.locator("#chat .thought-group .title")
+    facts.nth(answers - 1).wait_for()
     page.get_by_role("button", name="Send", exact=True).wait_for()
+    return facts.nth(answers - 1).inner_text().strip()
+
+
+def short_answers(page) -> None:
+    page.locator("#settings button").first.click()
+    page.get_by_label("Short answer").click()
+    page.wait_for_function("document.querySelector('#length input[type=number]').value === '24'")
+    page.locator("#settings button").first.click()
+
+
+COLOURS = """async (url) => {  // the plain colours of a picture, those of soft edges left out
+    const image = await createImageBitmap(await (await fetch(url)).blob());
+    const canvas = new OffscreenCanvas(image.width, image.height), context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const data = context.getImageData(0, 0, image.width, image.height).data, counts = {};
+    for (let i = 0; i < data.length; i += 4) {
+        const colour = [...data.slice(i, i + 3)].join();
+        counts[colour] = (counts[colour] || 0) + 1;
+    }
+    return Object.keys(counts).filter((c) => counts[c] > 400).map((c) => c.split(",").map(Number));
+}"""
+PASTE = """async () => {
+    const canvas = new OffscreenCanvas(32, 32), context = canvas.getContext("2d");
+    context.fillStyle = "rgb(0, 0, 255)";
+    context.fillRect(0, 0, 32, 32);
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([await canvas.convertToBlob()], "image.png", { type: "image/png" }));
+    document.activeElement.dispatchEvent(
+        new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
 
 
 def test_a_visitor_clicks_a_photograph_asks_and_reads_the_answer_as_it_grows(visit):
@@ -117,12 +153,12 @@ def test_a_visitor_clicks_a_photograph_asks_and_reads_the_answer_as_it_grows(vis
     ask(page, "What is the dog doing?")
     page.locator("#chat .bot.message").wait_for()
     early = answers(page)[-1]
-    wait_for_the_end(page)
+    facts = wait_for_the_end(page)
     assert 0 < len(early) < len(answers(page)[-1])
     assert page.locator("#chat .user.message").inner_text() == "What is the dog doing?"
-    assert "tokens in" in page.locator("#facts").inner_text()
-    page.get_by_role("button", name=texts.PROMPT).click()
-    assert "What is the dog doing?" in page.locator("#prompt textarea").input_value()
+    assert facts.startswith("96 tokens · ") and " a second · first after " in facts
+    page.locator("#chat .thought-group .title").click()
+    page.locator("#chat .thought-group", has_text="What is the dog doing?").wait_for()
     assert page.get_by_label(texts.QUESTION).input_value() == ""
 
 
@@ -132,9 +168,8 @@ def test_stop_ends_an_answer_and_keeps_its_words(visit):
     ask(page, "What is the man doing?")
     page.locator("#chat .bot.message").wait_for()
     page.get_by_role("button", name="Stop", exact=True).click()
-    wait_for_the_end(page)
-    facts = page.locator("#facts").inner_text()
-    assert facts.startswith("Stopped: ") and int(facts.split()[1]) < 96
+    facts = wait_for_the_end(page)
+    assert facts.endswith("stopped") and int(facts.split()[0]) < 96
     assert answers(page)[-1]
 
 
@@ -142,35 +177,112 @@ def test_a_suggestion_is_asked_at_once_and_clear_empties_the_conversation(visit)
     page = visit(DESK)
     click_photo(page, 3)
     page.get_by_role("button", name="What colour is the flower?").click()
-    page.locator("#facts", has_text="tokens in").wait_for()
     wait_for_the_end(page)
     page.get_by_role("button", name="Clear", exact=True).click()
     page.get_by_text("Ask about the picture", exact=True).wait_for()
-    assert answers(page) == [] and page.locator("#facts").inner_text() == ""
+    assert answers(page) == []
 
 
 def test_another_answer_and_undo_change_the_last_turn_only(visit):
     page = visit(DESK)
     click_photo(page, 2)
-    for question in ("Is it day?", "Is it night?"):
+    for count, question in enumerate(("Is it day?", "Is it night?"), start=1):
         ask(page, question)
-        page.locator("#chat .user.message", has_text=question).wait_for()
-        wait_for_the_end(page)
+        wait_for_the_end(page, count)
     first, second = answers(page)
     page.get_by_role("button", name="Another answer").click()
     page.get_by_role("button", name="Stop", exact=True).wait_for()
-    wait_for_the_end(page)
+    wait_for_the_end(page, 2)
     assert answers(page)[0] == first and len(answers(page)) == 2 and answers(page)[1] != second
     page.get_by_role("button", name="Undo", exact=True).click()
     page.locator("#chat .user.message", has_text="Is it night?").wait_for(state="detached")
     assert answers(page) == [first] and page.get_by_label(texts.QUESTION).input_value() == "Is it night?"
 
 
+def test_an_earlier_question_is_put_in_other_words(visit):
+    page = visit(DESK)
+    short_answers(page)
+    click_photo(page, 2)
+    for count, question in enumerate(("Is it day?", "Is it night?"), start=1):
+        ask(page, question)
+        wait_for_the_end(page, count)
+    page.get_by_role("button", name="Edit").first.click()
+    page.locator("#chat textarea").fill("Is it noon?")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    page.locator("#chat .user.message", has_text="Is it night?").wait_for(state="detached")
+    wait_for_the_end(page)
+    assert page.locator("#chat .user.message").all_inner_texts() == ["Is it noon?"] and len(answers(page)) == 1
+
+
+def test_a_kind_of_answer_sets_the_sliders_and_a_slider_leaves_it(visit):
+    page = visit(DESK)
+    page.locator("#settings button").first.click()
+    page.get_by_label("Creative").click()
+    page.wait_for_function("document.querySelector('#temperature input[type=number]').value === '0.9'")
+    assert page.locator("#length input[type=number]").input_value() == "160"
+    page.locator("#temperature input[type=number]").fill("0.3")
+    page.locator("#preset input:checked").wait_for(state="detached")
+
+
+def test_a_drawing_is_asked_about(visit):
+    page = visit(DESK)
+    short_answers(page)
+    page.locator("#more-ways button").first.click()
+    page.get_by_role("button", name="Red").click()
+    box = page.locator("#board canvas").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 150, steps=5)
+    page.mouse.up()
+    page.get_by_role("button", name="Ask about this drawing").click()
+    page.locator("#picture img").wait_for()
+    colours = page.evaluate(COLOURS, page.locator("#picture img").get_attribute("src"))
+    assert {tuple(colour) for colour in colours} == {(255, 255, 255), (220, 38, 38)}
+    ask(page, "What is this?")
+    wait_for_the_end(page)
+
+
+def test_a_picture_is_pasted_with_the_keyboard(visit):
+    page = visit(DESK)
+    page.get_by_label(texts.QUESTION).focus()
+    page.evaluate(PASTE)
+    page.locator("#picture img").wait_for()
+    colours = page.evaluate(COLOURS, page.locator("#picture img").get_attribute("src"))
+    assert [tuple(colour) for colour in colours] == [(0, 0, 255)]
+
+
+def test_a_web_address_of_the_inside_is_refused_and_stays_in_its_box(visit):
+    page = visit(DESK)
+    page.locator("#more-ways button").first.click()
+    page.locator("#address textarea, #address input").fill("http://169.254.169.254/latest")
+    page.get_by_role("button", name=texts.FETCH, exact=True).click()
+    page.get_by_text(texts.WEB_ADDRESS).wait_for()
+    assert page.locator("#picture img").count() == 0
+
+
+def test_the_conversation_is_saved_with_its_picture(visit, tmp_path):
+    page = visit(DESK)
+    short_answers(page)
+    click_photo(page, 0)
+    ask(page, "What is this?")
+    wait_for_the_end(page)
+    for turn in range(2):  # the second file, not the first again
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save", exact=True).click()
+        download.value.save_as(tmp_path / "saved.zip")
+        with zipfile.ZipFile(tmp_path / "saved.zip") as archive:
+            facts = json.loads(archive.read("conversation.json"))
+            assert archive.read("picture.jpg").startswith(b"\xff\xd8")
+        assert [exchange["question"] for exchange in facts["exchanges"]] == ["What is this?", "And this?"][: turn + 1]
+        if turn == 0:
+            ask(page, "And this?")
+            wait_for_the_end(page, 2)
+
+
 def test_a_new_picture_starts_a_new_conversation_and_says_so(visit):
     page = visit(DESK)
     click_photo(page, 0)
     ask(page, "What is this?")
-    page.locator("#facts", has_text="tokens in").wait_for()
     wait_for_the_end(page)
     click_photo(page, 5)
     page.get_by_text(texts.NEW_CONVERSATION).wait_for()
@@ -196,30 +308,16 @@ def test_a_file_that_is_no_picture_gets_a_friendly_sentence_and_a_real_one_is_sh
     page.locator("#picture input[type=file]").set_input_files(photos()[4].path)
     page.get_by_role("button", name=photos()[4].questions[0]).wait_for()
     ask(page, "What is this?")
-    page.locator("#facts", has_text="tokens in").wait_for()
+    wait_for_the_end(page)
 
 
 def test_a_phone_shows_everything_without_scrolling_sideways(visit):
     page = visit(PHONE, is_mobile=True, has_touch=True)
     click_photo(page, 2)
     ask(page, "Tell me something about the history of this place.")
-    page.locator("#facts", has_text="tokens in").wait_for()
-    for panel in ("#settings", "#prompt-panel", "#credits"):
+    wait_for_the_end(page)
+    page.locator("#chat .thought-group .title").click()
+    for panel in ("#settings", "#more-ways", "#credits"):
         page.locator(f"{panel} button").first.click()
     page.get_by_text("stated here").first.wait_for()
     assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [PHONE["width"]] * 2
-
-
-def test_nothing_of_the_page_is_offered_as_an_api(address):
-    with urllib.request.urlopen(f"{address}/gradio_api/info") as offered:
-        assert json.load(offered) == {"named_endpoints": {}, "unnamed_endpoints": {}}
-
-
-def test_a_file_that_is_too_large_is_refused(address):
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(16_000_000)
-    request = urllib.request.Request(
-        f"{address}/gradio_api/upload", body + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
-    )
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request)
-    assert refused.value.code == 413

@@ -4,8 +4,10 @@ import pytest
 
 from blip2_core.answer_settings import AnswerSettings
 from demo import texts
-from demo.conversation import MOST_CHARACTERS, Conversation, VisitorError, suggestions
+from demo.conversation import MOST_CHARACTERS, Conversation, suggestions
+from demo.errors import VisitorError
 from demo.gallery import photos
+from demo.limits import Limits
 from demo.loading import LoadState, ModelLoader
 
 SHORT = AnswerSettings(max_new_tokens=8)
@@ -31,10 +33,24 @@ def looks(loader):
 
 def test_an_answer_grows_on_the_page_and_is_measured(conversation, pictures):
     conversation.begin(QUESTION, pictures[0])
-    drawn = [len(conversation.messages[-1]["content"]) for _ in conversation.answer(SHORT)]
-    assert [message["role"] for message in conversation.messages] == ["user", "assistant"]
+    drawn = [len(conversation.messages[1]["content"]) for _ in conversation.answer(SHORT)]
+    question, answer, told = conversation.messages
+    assert (question["role"], answer["role"], told["role"]) == ("user", "assistant", "assistant")
     assert drawn == sorted(drawn) and len(set(drawn)) > 2
-    assert conversation.facts.startswith("8 tokens in ") and "first word after" in conversation.facts
+    title = told["metadata"]["title"]
+    assert title.startswith("8 tokens · ") and " a second · first after " in title and "longest answer" in title
+    assert told["content"].endswith(conversation.exchanges[0].prompt)
+
+
+def test_the_numbers_beside_an_answer_count_the_q_former_too(conversation, pictures):
+    ask(conversation, pictures[0])
+    ask(conversation, pictures[0])
+    first, second = (exchange.measured for exchange in conversation.exchanges)
+    assert (first.tokens, first.picture_was_known, second.picture_was_known) == (8, False, True)
+    assert 0 < first.seconds_to_first_token < first.seconds
+    inside = conversation._session.last_answer
+    assert second.seconds > inside.seconds and second.seconds_to_first_token > inside.seconds_to_first_token
+    assert second.facts["tokens_per_second"] == pytest.approx(second.tokens_per_second, abs=1e-3)
 
 
 def test_the_page_gets_the_answer_that_the_api_gives(conversation, loader, pictures):
@@ -57,7 +73,7 @@ def test_a_new_picture_begins_a_new_conversation_and_says_so(conversation, pictu
     assert conversation.show(pictures[1])
     assert conversation.messages == [{"role": "assistant", "content": texts.NEW_CONVERSATION}]
     ask(conversation, pictures[1])
-    assert "dialog history" not in conversation.prompt
+    assert "dialog history" not in conversation.exchanges[-1].prompt
 
 
 def test_the_first_picture_and_the_same_one_again_say_nothing(conversation, pictures):
@@ -65,13 +81,13 @@ def test_the_first_picture_and_the_same_one_again_say_nothing(conversation, pict
     assert conversation.messages == []
     ask(conversation, pictures[0])
     assert not conversation.show(pictures[0])
-    assert len(conversation.messages) == 2
+    assert len(conversation.exchanges) == 1
 
 
 def test_the_prompt_on_the_page_is_the_one_that_was_sent_with_its_history(conversation, loader, pictures):
     first = ask(conversation, pictures[0])
     ask(conversation, pictures[0], "what is the picture?")
-    assert conversation.prompt == loader.model.prompt("what is the picture?", [(QUESTION, first)])
+    assert conversation.exchanges[-1].prompt == loader.model.prompt("what is the picture?", [(QUESTION, first)])
 
 
 @pytest.mark.parametrize(
@@ -121,9 +137,9 @@ def test_stop_keeps_what_was_said_and_the_next_question_is_free(conversation, pi
         if drawn == 3:
             conversation.stop()
     stopped = conversation.exchanges[-1]
-    assert stopped.answer and conversation.facts.startswith("Stopped: ") and stopped.remembered
+    assert stopped.answer and stopped.measured.stopped_by == "closed" and stopped.remembered
     assert ask(conversation, pictures[0], "what is the picture?")
-    assert stopped.answer.strip() in conversation.prompt
+    assert stopped.answer.strip() in conversation.exchanges[-1].prompt
 
 
 def test_stop_before_the_first_word_leaves_a_note_that_the_model_never_reads(conversation, pictures):
@@ -132,7 +148,7 @@ def test_stop_before_the_first_word_leaves_a_note_that_the_model_never_reads(con
     assert len(list(conversation.answer(LONG))) == 1
     assert conversation.messages[-1]["content"] == texts.WORDLESS
     ask(conversation, pictures[0])
-    assert texts.WORDLESS not in conversation.prompt
+    assert texts.WORDLESS not in conversation.exchanges[-1].prompt
 
 
 def test_a_visitor_who_leaves_stops_the_work(conversation, pictures):
@@ -160,16 +176,19 @@ def test_a_new_picture_in_the_middle_of_an_answer_stops_it(conversation, picture
         if drawn == 2:
             conversation.show(pictures[1])
     assert [message["content"] for message in conversation.messages] == [texts.NEW_CONVERSATION]
-    assert conversation.facts == "" and ask(conversation, pictures[1])
+    assert ask(conversation, pictures[1])
 
 
 def test_undo_takes_the_last_turn_back_for_the_model_too(conversation, pictures):
     ask(conversation, pictures[0])
     ask(conversation, pictures[0], "what is the picture?")
     assert conversation.undo() == "what is the picture?"
-    assert len(conversation.messages) == 2
+    assert len(conversation.exchanges) == 1
     ask(conversation, pictures[0], "is the color what?")
-    assert "what is the picture?" not in conversation.prompt and QUESTION in conversation.prompt
+    assert (
+        "what is the picture?" not in conversation.exchanges[-1].prompt
+        and QUESTION in conversation.exchanges[-1].prompt
+    )
 
 
 def test_another_answer_replaces_the_last_one(conversation, pictures):
@@ -178,7 +197,7 @@ def test_another_answer_replaces_the_last_one(conversation, pictures):
     for _ in conversation.answer(AnswerSettings(max_new_tokens=8, temperature=1.5, seed=3)):
         pass
     assert len(conversation.exchanges) == 1 and conversation.exchanges[0].answer != first
-    assert first not in conversation.prompt
+    assert first not in conversation.exchanges[-1].prompt
 
 
 @pytest.mark.parametrize("action", ["undo", "begin_again"])
@@ -187,12 +206,56 @@ def test_there_is_nothing_to_take_back_before_the_first_question(conversation, a
         getattr(conversation, action)()
 
 
+def test_an_earlier_question_in_other_words_takes_back_what_came_after_it(conversation, pictures):
+    for question in ("what is the picture?", QUESTION, "and the sea?"):
+        ask(conversation, pictures[0], question)
+    place = [message["content"] for message in conversation.messages].index(QUESTION)
+    conversation.begin_edited(place, " is the color what? ")
+    for _ in conversation.answer(SHORT):
+        pass
+    assert [exchange.question for exchange in conversation.exchanges] == ["what is the picture?", "is the color what?"]
+    assert QUESTION not in conversation.exchanges[-1].prompt and "the sea" not in conversation.exchanges[-1].prompt
+    assert "what is the picture?" in conversation.exchanges[-1].prompt
+
+
+@pytest.mark.parametrize("place", [-1, 1, 99, None, "0", 0.0])
+def test_only_a_question_can_be_put_in_other_words(conversation, pictures, place):
+    ask(conversation, pictures[0])
+    with pytest.raises(VisitorError):
+        conversation.begin_edited(place, "is it?")
+    assert len(conversation.exchanges) == 1
+
+
+def test_an_answer_is_cut_at_its_deadline_and_says_so(loader, pictures):
+    hasty = Conversation(loader, Limits(seconds_an_answer=0.0))
+    ask(hasty, pictures[0], settings=LONG)
+    measured = hasty.exchanges[0].measured
+    assert measured.stopped_by == "deadline" and measured.tokens < 20
+    assert texts.ENDED["deadline"] in hasty.messages[-1]["metadata"]["title"]
+
+
+def test_a_conversation_has_an_end(loader, pictures):
+    short = Conversation(loader, Limits(turns=2))
+    ask(short, pictures[0])
+    ask(short, pictures[0])
+    with pytest.raises(VisitorError, match="has 2 questions, which is the most"):
+        short.begin(QUESTION, pictures[0])
+    short.clear()
+    assert ask(short, pictures[0])
+
+
+def test_a_question_that_was_never_answered_makes_place_for_the_next(conversation, pictures):
+    conversation.begin("and the sea?", pictures[0])
+    ask(conversation, pictures[0])
+    assert [exchange.question for exchange in conversation.exchanges] == [QUESTION]
+
+
 def test_two_visitors_do_not_hear_each_other(loader, pictures):
     one, other = Conversation(loader), Conversation(loader)
     ask(one, pictures[0])
     ask(other, pictures[1], "what is the picture?")
-    assert len(one.messages) == len(other.messages) == 2
-    assert QUESTION not in other.prompt
+    assert len(one.exchanges) == len(other.exchanges) == 1
+    assert QUESTION not in other.exchanges[0].prompt
 
 
 def test_a_visitor_who_is_early_hears_how_far_the_model_is(pictures):

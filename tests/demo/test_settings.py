@@ -3,8 +3,8 @@
 import pytest
 
 from blip2_core.answer_settings import AnswerSettings
-from demo.conversation import VisitorError
-from demo.settings import Panel, settings_for_another
+from demo.errors import VisitorError
+from demo.settings import FIRST_PRESET, PRESETS, Panel, settings_for_another
 
 NAN = float("nan")
 
@@ -37,3 +37,15 @@ def test_another_answer_is_drawn_even_where_the_first_was_not():
     drawn = settings_for_another(greedy)
     assert greedy.temperature == 0 and drawn.temperature > 0 and drawn.seed is not None
     assert settings_for_another(Panel(temperature=1.2).settings()).temperature == 1.2
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_kind_of_answer_is_within_the_ranges_of_the_page(name):
+    assert PRESETS[name].settings() and len(PRESETS[name].values) == 5
+
+
+def test_the_kinds_of_answer_differ_in_length_and_boldness():
+    short, description, creative = (PRESETS[name].settings() for name in PRESETS)
+    assert short.max_new_tokens < description.max_new_tokens < creative.max_new_tokens
+    assert short.temperature == description.temperature == 0 < creative.temperature
+    assert PRESETS[FIRST_PRESET] == Panel()

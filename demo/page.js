@@ -1,0 +1,101 @@
+/* What Gradio cannot do by itself: a drawing board, pictures pasted with Ctrl+V, and a click on a hidden button.
+   Pictures go to the server through the hidden upload button, as any other file. */
+
+window.page = (() => {
+  const MOST_UNDONE = 20;
+  let pen = "#1c1917", undone = [], last = null;
+
+  const find = (selector) => document.querySelector(selector);
+  const canvas = () => find("#board canvas");
+
+  function hand(file) {
+    const input = find("#out-of-sight input[type=file]");
+    const files = new DataTransfer();
+    files.items.add(file);
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    find("#picture").scrollIntoView({ block: "nearest" });
+  }
+
+  function press(selector) {
+    /* once Gradio has drawn the new address of the file */
+    requestAnimationFrame(() => requestAnimationFrame(() => find(selector).click()));
+  }
+
+  function brush() {
+    const board = canvas(), context = board.getContext("2d", { willReadFrequently: true });
+    if (!board.dataset.white) {
+      board.dataset.white = "yes";
+      context.fillStyle = "white";
+      context.fillRect(0, 0, board.width, board.height);
+    }
+    context.strokeStyle = pen;
+    context.lineWidth = find("#board input[type=range]").value;
+    context.lineCap = context.lineJoin = "round";
+    return context;
+  }
+
+  function place(event) {
+    const box = canvas().getBoundingClientRect();
+    const scale = canvas().width / box.width;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  }
+
+  function draw(event) {
+    const context = brush(), here = place(event);
+    context.beginPath();
+    context.moveTo(...last);
+    context.lineTo(...here);
+    context.stroke();
+    last = here;
+  }
+
+  const tools = {
+    undo: () => undone.length && brush().putImageData(undone.pop(), 0, 0),
+    clear: () => {
+      remember();
+      const context = brush();
+      context.fillStyle = "white";
+      context.fillRect(0, 0, canvas().width, canvas().height);
+    },
+    use: () => {
+      brush();
+      canvas().toBlob((blob) => hand(new File([blob], "drawing.png", { type: "image/png" })));
+    },
+  };
+
+  function remember() {
+    undone.push(brush().getImageData(0, 0, canvas().width, canvas().height));
+    if (undone.length > MOST_UNDONE) undone.shift();
+  }
+
+  document.addEventListener("pointerdown", (event) => {
+    if (!event.target.closest("#board canvas")) return;
+    event.preventDefault();
+    remember();
+    last = place(event);
+    canvas().setPointerCapture(event.pointerId);
+    draw(event);
+  });
+  document.addEventListener("pointermove", (event) => last && draw(event));
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => (last = null));
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("#board button");
+    if (!button) return;
+    if (button.dataset.pen) {
+      pen = button.dataset.pen;
+      for (const other of document.querySelectorAll("#board .pen")) other.ariaPressed = other === button;
+    } else tools[button.dataset.board]();
+  });
+
+  document.addEventListener("paste", (event) => {
+    const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
+    if (!file) return;
+    event.preventDefault();
+    event.stopPropagation();
+    hand(file);
+  }, true);
+
+  return { press };
+})();
