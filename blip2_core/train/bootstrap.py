@@ -156,10 +156,9 @@ def _mean_embedding(token: str, tokenizer: Any, embeddings: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _start_projection(model: Blip2Model) -> None:
-    """Let visual prompts start around the mean word, as far from it as words are: the Q-Former ends in spread 1."""
+    """Let visual prompts start with the spread of word embeddings: the Q-Former ends in a layer norm of spread 1."""
     embeddings: Any = model.get_input_embeddings().weight
-    middle = embeddings.float().mean(0)
-    spread = (embeddings.float() - middle).std()
+    spread = embeddings.float().std()
     projection = model.language_projection
     torch.nn.init.normal_(projection.weight, std=float(spread) / projection.in_features**0.5)
-    projection.bias.copy_(middle)
+    torch.nn.init.zeros_(projection.bias)

@@ -1,4 +1,4 @@
-"""`python -m blip2_core train vision | stage1 | words | stage2 | vqa`: one stage of training, from the command line."""
+"""`python -m blip2_core train vision | stage1 | stage2 | vqa`: one stage of training, from the command line."""
 
 import argparse
 from pathlib import Path
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 STAGES = {
     "vision": "the hybrid ViT's own blocks, before they are frozen",
     "stage1": "contrastive, matching and grounded generation, without a language model",
-    "words": "the visual prompt learns to lie near the words it will need, before a language model runs",
     "stage2": "language modelling (decoder-only) or prefix language modelling (encoder-decoder)",
     "vqa": "questions and answers; the Q-Former reads the question",
 }
@@ -141,16 +140,15 @@ def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
     from .stage2 import Stage2
     from .vision import VisionStage
     from .vqa import QuestionAnswering
-    from .words import WordsStage
 
-    if name in ("vision", "words"):
+    if name == "vision":
         from ..vision import HybridViT
 
         if not isinstance(blip2.model.vision_model, HybridViT):
             raise TrainingError(
-                f"{name}: expected a model with a hybrid ViT; this one has a plain ViT, which stays frozen."
+                "vision: expected a model with a hybrid ViT; this one has a plain ViT, which stays frozen."
             )
-        return {"vision": VisionStage, "words": WordsStage}[name](blip2, samples)
+        return VisionStage(blip2, samples)
     return {"stage1": Stage1, "stage2": Stage2, "vqa": QuestionAnswering}[name](blip2)
 
 

@@ -49,7 +49,7 @@ def lay_out(prompt: int, targets: Sequence[Sequence[int]]) -> Layout:
 class LanguageStage(Stage):
     """What stage 2 and question answering share: the loss of the frozen language model behind a visual prompt."""
 
-    trainable = ("model.query_tokens", "model.qformer", "model.language_projection")
+    trainable: tuple[str, ...] = ("model.query_tokens", "model.qformer", "model.language_projection")
     packs_texts = True
 
     def language_loss(

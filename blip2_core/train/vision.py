@@ -26,20 +26,19 @@ STOP_WORDS = frozenset(
     "has have had not no yes i you we picture photo what image".split()
 )
 WORD = re.compile(r"[a-z]+")
+OWN_BLOCKS = (  # of the hybrid ViT, behind its frozen trunk
+    "model.vision_model.patch_embedding",
+    "model.vision_model.position_embedding",
+    "model.vision_model.layers",
+    "model.vision_model.post_layernorm",
+)
 
 
 class VisionStage(Stage):
     """Bag of words from the class token and from the patches."""
 
     name = "vision"
-    trainable = (
-        "model.vision_model.patch_embedding",
-        "model.vision_model.position_embedding",
-        "model.vision_model.layers",
-        "model.vision_model.post_layernorm",
-        "word_head",
-        "patch_head",
-    )
+    trainable = (*OWN_BLOCKS, "word_head", "patch_head")
 
     def __init__(self, blip2: Blip2, samples: Sequence[Sample]):
         super().__init__(blip2)

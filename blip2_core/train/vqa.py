@@ -1,7 +1,7 @@
 """Question answering: the Q-Former reads the question, the language model reads the visual prompt and the question.
 
 What the queries take out of the picture then fits the question. The loss is on the answer only. A caption counts as the
-answer to the model's own caption prompt.
+answer to the model's own caption prompt. A hybrid ViT's own blocks learn along, as the paper's image encoder does.
 
 Paper: BLIP-2 (arXiv 2301.12597), section 4.3 and figure 7; InstructBLIP (arXiv 2305.06500), section 2.3.
 """
@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..language.prompts import Prompt
-from ..model import tokenize_questions
+from ..model import Blip2, tokenize_questions
+from ..vision import HybridViT
 from .samples import Sample
 from .stage2 import LanguageStage
+from .vision import OWN_BLOCKS
 
 
 class QuestionAnswering(LanguageStage):
@@ -21,12 +23,22 @@ class QuestionAnswering(LanguageStage):
 
     name = "vqa"
 
+    def __init__(self, blip2: Blip2):
+        super().__init__(blip2)
+        if isinstance(self.model.vision_model, HybridViT):
+            self.trainable = (*self.trainable, *OWN_BLOCKS)
+
+    def freeze_the_rest(self) -> None:
+        """See `Stage.freeze_the_rest`; the image encoder learns without dropout, drawing which takes long on a CPU."""
+        super().freeze_the_rest()
+        self.model.vision_model.eval()
+
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """See `Stage.losses`: `answer`."""
         template = self.adapter.template
         questions = [sample.question or template.caption_question for sample in samples]
         ids, mask = tokenize_questions(self.qformer_tokenizer, questions, device=self.device)
-        visual_prompt = self.model.project(self.model.query(self.image_embeds(features), ids, mask))
+        visual_prompt = self.model.project(self.model.query(self.model.vision_model.from_features(features), ids, mask))
         prompts = [self._prompt(sample) for sample in samples]
         prompt_ids = self.adapter.tokenize(prompts)
         targets = [

@@ -16,7 +16,6 @@ from blip2_core.train.samples import Sample, pack, read_samples
 from blip2_core.train.stage1 import Stage1, _draw
 from blip2_core.train.stage2 import Stage2, split_text
 from blip2_core.train.vqa import QuestionAnswering
-from blip2_core.train.words import WordsStage
 
 
 def batch(blip2, file):
@@ -202,22 +201,3 @@ def test_texts_of_one_picture_and_question_are_packed_and_no_others():
         (one, None, ("a", "c", "to the left")), (two, None, ("b",)), (one, "Why?", ("d",))
     ]  # fmt: skip
     assert [s.may_be_mirrored for s in packed] == [False, True, True]
-
-
-def test_the_visual_prompt_learns_which_words_a_picture_calls_for(blip2, picture_folder):
-    samples = [sample for sample in read_samples([picture_folder / "caption.jsonl"]) for _ in range(6)]
-    stage = WordsStage(blip2, samples)
-    with torch.no_grad():
-        stage.model.language_projection.weight.normal_(std=0.1)
-    features = Pictures(blip2).features(samples, random.Random(0))
-    optimizer = torch.optim.AdamW(
-        [value for name, value in stage.named_parameters() if name.startswith(stage.trainable)], lr=3e-3
-    )
-    first = last = None
-    for _ in range(40):
-        last = stage(features, samples)["words"]
-        first = first if first is not None else float(last.detach())
-        optimizer.zero_grad()
-        last.backward()
-        optimizer.step()
-    assert float(last.detach()) < 0.8 * first
