@@ -35,6 +35,7 @@ FAILED = 1  # exit code: the page is not as it should be
 JPEG_QUALITY = 88
 REDUCED = 4  # pictures are compared at a quarter of their size, where the edges of letters weigh little
 ALIKE = 32  # of 255: two pixels that differ by no more than this are alike
+ROOM = 40  # pixels: so much longer the other picture's time may be
 TOLERANCE = 0.005  # share of the pixels that may differ
 MOST_SHOTS = 20  # until two in a row are the same
 TIMES = re.compile(r"\d+ tokens?\b")  # a text that has this tells how fast an answer was
@@ -62,7 +63,7 @@ class Scene:
     name: str
     photo: str
     questions: tuple[str, ...]
-    size: tuple[int, int] = (1280, 940)
+    size: tuple[int, int] = (1280, 970)
     scale: float = 1.25
     dark: bool = False
     phone: bool = False
@@ -73,7 +74,7 @@ SCENES = (
     Scene("page", "surfer.jpg", ("Describe the picture in one sentence.", "Where is the man?")),
     Scene("page-dark", "dahlia.jpg", ("Write down the facts that you know about this flower.",), dark=True),
     Scene("page-phone", "jockey.jpg", ("What is the man riding?",), size=(390, 1500), scale=1.5, phone=True),
-    Scene("page-settings", "beagle.jpg", ("What colour is the dog?",), size=(1280, 1340), unfold=("#settings",)),
+    Scene("page-settings", "beagle.jpg", ("What colour is the dog?",), size=(1280, 1440), unfold=("#settings",)),
 )
 
 
@@ -288,8 +289,8 @@ def difference(taken: "Image", kept: "Image", times: list[list[float]]) -> str |
         return f"expected {kept.width} x {kept.height} pixels, got {taken.width} x {taken.height}."
     pixels = []
     for picture in (taken.convert("RGB"), kept.convert("RGB")):
-        for box in times:
-            ImageDraw.Draw(picture).rectangle(box, fill="gray")
+        for left, top, right, bottom in times:
+            ImageDraw.Draw(picture).rectangle((left, top, right + ROOM, bottom), fill="gray")
         pixels.append(numpy.asarray(picture.reduce(REDUCED), dtype=int))
     unlike = abs(pixels[0] - pixels[1]).max(axis=2) > ALIKE
     if (share := unlike.mean()) <= TOLERANCE:
