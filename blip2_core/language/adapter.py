@@ -188,7 +188,8 @@ def end_of_answer_ids(config: Any, tokenizer: Any, template: PromptTemplate) -> 
         ConfigError: neither is a token of this tokenizer.
     """
     ends = tokenizer.encode(template.answer_end, add_special_tokens=False)
-    found = [ends[0]] if len(ends) == 1 and ends[0] != tokenizer.unk_token_id else []
+    unknown = tokenizer.unk_token if tokenizer.unk_token != template.answer_end else None  # Vicuna's is its end, too
+    found = [ends[0]] if len(ends) == 1 and tokenizer.convert_ids_to_tokens(ends[0]) != unknown else []
     named = config.eos_token_id
     for token_id in named if isinstance(named, (list, tuple)) else [named]:
         if token_id is not None and token_id < len(tokenizer) and (not found or token_id in tokenizer.all_special_ids):

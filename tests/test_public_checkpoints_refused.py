@@ -1,0 +1,206 @@
+"""What can be wrong with a public checkpoint, at the hub, on the way and on the disk: one clear sentence each."""
+
+import errno
+import json
+import shutil
+
+import pytest
+from fake_hub import hub
+from families import edit, picture, refusal
+from public_folders import draw_weights, write_folder, write_weights
+from public_layouts import BY_NAME
+from public_tokenizers import write_tokenizer
+
+from blip2_core.answer import AnswerSettings
+from blip2_core.checkpoint import load
+
+NAME = "Salesforce/instructblip-flan-t5-xl"
+SIX = AnswerSettings(max_new_tokens=6, min_new_tokens=6)
+SHARD = "model-00002-of-00002.safetensors"
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """An InstructBLIP that loads, in two shards."""
+    return write_folder(BY_NAME["instructblip-flan-t5-xl"], tmp_path_factory.mktemp("sound") / "model")
+
+
+@pytest.fixture(scope="module")
+def sound_opt(tmp_path_factory):
+    """A BLIP-2 that loads, in two shards."""
+    return write_folder(BY_NAME["blip2-opt-2.7b"], tmp_path_factory.mktemp("sound_opt") / "model")
+
+
+@pytest.fixture
+def server(sound, tmp_path, monkeypatch):
+    """A hub that has `sound`, and a cache with nothing in it."""
+    with hub(sound, NAME, monkeypatch, tmp_path / "cache") as server:
+        yield server
+
+
+def snapshot(tmp_path):
+    """Where the cache keeps the files of `sound`."""
+    (folder,) = (tmp_path / "cache" / "models--Salesforce--instructblip-flan-t5-xl" / "snapshots").iterdir()
+    return folder
+
+
+def test_a_hub_id_is_downloaded_once_and_found_again_without_a_network(server, sound, monkeypatch):
+    expected = load(sound).ask(picture(), "What?", SIX)
+    assert load(NAME).ask(picture(), "What?", SIX) == expected
+    assert any(SHARD in path for path in server.asked)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    server.asked.clear()
+    assert load(NAME).ask(picture(), "What?", SIX) == expected
+    assert not server.asked
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_hub_id_that_does_not_exist(server, status):
+    server.refuses = (status, "RepoNotFound")
+    assert refusal(NAME) == "@: the hub has no such model, or it is private. Check the name, or log in: hf auth login"
+
+
+def test_a_gated_hub_id(server):
+    server.refuses = (403, "GatedRepo")
+    assert refusal(NAME) == (
+        "@: the hub gives it to those only who accepted its terms. Accept them on its page, then: hf auth login"
+    )
+
+
+@pytest.mark.parametrize("name", ["Salesforce/blip2 opt", "foo/..", "a/b--c", f"{'x' * 300}/y"])
+def test_a_name_that_can_be_no_hub_id(name):
+    assert refusal(name).replace("@", name) == (
+        f"{name[:200]}: expected a hub id like Salesforce/blip2-opt-2.7b; this is none."
+    )
+
+
+def test_nothing_cached_and_no_network_says_which_command_downloads_it(tmp_path, monkeypatch):
+    with hub(tmp_path, NAME, monkeypatch, tmp_path / "cache"):
+        pass  # the address stays known, nobody answers there any more
+    assert refusal(NAME) == ("@: not on disk, and the hub cannot be reached. Download it when online: hf download @")
+
+
+def test_a_download_that_stops_goes_on_the_next_time(server):
+    server.withholds = SHARD
+    said = refusal(NAME)
+    assert said.startswith("@: the download stopped (")
+    assert said.endswith("). Go on with: hf download @")
+    server.withholds = None
+    assert load(NAME).ask(picture(), "What?", SIX)
+
+
+def test_a_half_finished_download_without_a_network(server, tmp_path, monkeypatch):
+    load(NAME)
+    (snapshot(tmp_path) / SHARD).unlink()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert refusal(NAME) == (
+        "@: its download is half-finished, and the hub cannot be reached. Finish it when online: hf download @"
+    )
+
+
+def test_a_damaged_file_in_the_cache_names_the_command_too(server, tmp_path):
+    load(NAME)
+    shard = snapshot(tmp_path) / SHARD
+    content = shard.read_bytes()
+    shard.unlink()
+    shard.write_bytes(content[:-100])
+    said = refusal(NAME)
+    assert said.startswith(f"{shard}: expected a safetensors file, this one is cut off or damaged (")
+    assert said.endswith("). Download it again: hf download @")
+
+
+def test_a_full_disk_is_not_called_a_missing_network(monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    assert refusal(NAME) == "@: the disk is full. Make room and go on with: hf download @"
+
+
+def test_pickles_are_downloaded_only_where_they_are_allowed_and_nothing_else_is_there(server, sound, tmp_path):
+    (sound / "pytorch_model.bin").write_bytes(b"pickle")
+    try:
+        load(NAME, allow_pickle=True)
+    finally:
+        (sound / "pytorch_model.bin").unlink()
+    assert not (snapshot(tmp_path) / "pytorch_model.bin").exists()
+
+
+def test_a_half_downloaded_pickle_names_the_missing_file(sound, tmp_path):
+    folder = shutil.copytree(sound, tmp_path / "model", ignore=shutil.ignore_patterns("*.safetensors*"))
+    (folder / "pytorch_model-00001-of-00002.bin").write_bytes(b"x")
+    files = {"query_tokens": "pytorch_model-00001-of-00002.bin", "a": "pytorch_model-00002-of-00002.bin"}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": files}))
+    assert refusal(folder, allow_pickle=True) == (
+        "@: 1 file missing: pytorch_model-00002-of-00002.bin. Copy or download the folder again."
+    )
+
+
+def test_a_clone_without_its_large_files(sound, tmp_path):
+    folder = shutil.copytree(sound, tmp_path / "model", ignore=shutil.ignore_patterns(SHARD))
+    (folder / SHARD).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 6330000000\n")
+    assert refusal(folder) == f"@/{SHARD}: the place holder of Git LFS, not the weights. Run: git lfs pull"
+
+
+def test_the_checkpoint_that_only_scores(sound_opt, tmp_path):
+    folder = shutil.copytree(sound_opt, tmp_path / "model")
+    edit(folder / "config.json", architectures=["Blip2ForImageTextRetrieval"])
+    assert refusal(folder) == (
+        "@: this model scores how well a text fits a picture and has no language model to answer with. "
+        "Load one that has, such as Salesforce/blip2-opt-2.7b."
+    )
+
+
+def test_a_checkpoint_for_videos(sound, tmp_path):
+    folder = shutil.copytree(sound, tmp_path / "model")
+    edit(folder / "config.json", model_type="instructblipvideo")
+    assert refusal(folder).endswith("got 'instructblipvideo'. This is another architecture.")
+
+
+def test_a_projection_for_another_language_model(sound_opt, tmp_path):
+    """Seen before any weight is read: the message is about these two, whatever else is wrong."""
+    folder = shutil.copytree(sound_opt, tmp_path / "model", ignore=shutil.ignore_patterns("model*"))
+    weights = draw_weights(BY_NAME["blip2-opt-2.7b"])
+    weights["language_projection.weight"] = weights["language_projection.weight"][:48].clone()
+    weights["language_projection.bias"] = weights["language_projection.bias"][:48].clone()
+    write_weights(folder, weights, shards=2)
+    assert refusal(folder) == (
+        "@: the projection writes vectors of width 48, the language model reads width 64. "
+        "They belong to different models: copy the folder again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "tokenizer", "said"),
+    [
+        ("blip2-flan-t5-xl", "blip2-opt-2.7b", "the tokenizer has 50266 tokens, the language model 32128 embeddings"),
+        ("instructblip-vicuna-7b", "blip2-flan-t5-xl", "the tokenizer has 32101 tokens, the language model 32064"),
+        (
+            "blip2-flan-t5-xl",
+            "instructblip-vicuna-7b",
+            "the language model ends an answer with token 1, which this tokenizer reads as '<s>'",
+        ),
+    ],
+)
+def test_the_tokenizer_of_another_model(model, tokenizer, said, tmp_path, monkeypatch):
+    folder = write_folder(BY_NAME[model], tmp_path)
+    for file in (*folder.glob("*token*"), *folder.glob("vocab*")):
+        if file.is_file():
+            file.unlink()
+    write_tokenizer(BY_NAME[tokenizer], folder)
+    monkeypatch.setattr("blip2_core.checkpoint.Blip2Model.from_pretrained", None)  # refused before weights are read
+    assert refusal(folder).startswith(f"@: {said}")
+    assert refusal(folder).endswith("They belong to different models: copy the folder again.")
+
+
+def test_a_tokenizer_whose_line_break_is_another_token(sound_opt, tmp_path):
+    """GPT-2's own has as many tokens as OPT's, in another order: every word would be another."""
+    folder = shutil.copytree(sound_opt, tmp_path / "model")
+    content = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary = content["model"]["vocab"]
+    vocabulary["Ċ"], vocabulary["filler20000"] = vocabulary["filler20000"], vocabulary["Ċ"]
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    assert refusal(folder) == (
+        "@: the language model ends an answer with token 50118, which this tokenizer reads as 'filler20000'. "
+        "They belong to different models: copy the folder again."
+    )
