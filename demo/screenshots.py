@@ -63,7 +63,7 @@ class Scene:
     name: str
     photo: str
     questions: tuple[str, ...]
-    size: tuple[int, int] = (1280, 970)
+    size: tuple[int, int] = (1280, 960)
     scale: float = 1.25
     dark: bool = False
     phone: bool = False
@@ -74,7 +74,7 @@ SCENES = (
     Scene("page", "surfer.jpg", ("Describe the picture in one sentence.", "Where is the man?")),
     Scene("page-dark", "dahlia.jpg", ("Write down the facts that you know about this flower.",), dark=True),
     Scene("page-phone", "jockey.jpg", ("What is the man riding?",), size=(390, 1500), scale=1.5, phone=True),
-    Scene("page-settings", "beagle.jpg", ("What colour is the dog?",), size=(1280, 1440), unfold=("#settings",)),
+    Scene("page-settings", "beagle.jpg", ("What colour is the dog?",), size=(1280, 1400), unfold=("#settings",)),
 )
 
 

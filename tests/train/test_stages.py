@@ -174,7 +174,7 @@ def test_packed_texts_have_the_loss_they_have_one_by_one(family, question, pictu
     together = stage(features[:1], packed)["answer"]
     assert float(together.detach()) == pytest.approx(float(apart.detach()), rel=1e-5)
     alike = [torch.autograd.grad(loss, stage.model.query_tokens)[0] for loss in (apart, together)]
-    torch.testing.assert_close(*alike, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(*alike, rtol=1e-4, atol=5e-6)
 
 
 def test_a_packed_caption_of_stage_two_sees_no_other_caption(blip2, picture_folder):
