@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser
+from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser, complain
 from demo.hardware import import_spaces, pick_start
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _watch(loader: "ModelLoader") -> int:
             if state.error is None:
                 print(f"{loader.name} is ready.", flush=True)
             else:
-                print("error:", " ".join(str(state.error).split()), file=sys.stderr, flush=True)
+                complain(state.error)
                 if not loader.may_retry:
                     return BAD_INPUT
         time.sleep(POLL)

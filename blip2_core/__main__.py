@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         args = build_parser(arguments[0] if arguments else None).parse_args(arguments)
         return args.run(args)
     except Blip2Error as error:
-        _complain(error)
+        complain(error)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(file=sys.stderr)
@@ -72,7 +72,8 @@ def main(argv: list[str] | None = None) -> int:
         return NOBODY_READS
 
 
-def _complain(error: Blip2Error) -> None:
+def complain(error: Exception) -> None:
+    """Say on stderr, in one line, what a person can put right; the page's programs do it the same way."""
     print("error:", " ".join(str(error).split()), file=sys.stderr)
 
 
@@ -245,7 +246,7 @@ def run_chat(args: argparse.Namespace) -> int:
         try:
             _answer_line(chat, line, settings)
         except Blip2Error as error:
-            _complain(error)
+            complain(error)
     return 0
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blip2_core.__main__ import BAD_INPUT, OneLineParser
+from blip2_core.__main__ import BAD_INPUT, OneLineParser, complain
 from blip2_core.errors import Blip2Error
 
 from . import gallery
@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         shots, about = take(scenes, args.model)
     except Blip2Error as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        complain(error)
         return BAD_INPUT
     wrong = [f"{name}: {sentence}." for name, shot in shots.items() for sentence in shot.wrong]
     if args.check:

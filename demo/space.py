@@ -16,7 +16,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from blip2_core.__main__ import BAD_INPUT, OneLineParser
+from blip2_core.__main__ import BAD_INPUT, OneLineParser, complain
 from blip2_core.errors import Blip2Error
 
 from .hardware import LARGE_MODEL, MODEL_VARIABLE, PRECISION_VARIABLE
@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         files = build(args.folder)
     except SpaceError as error:
-        print("error:", error, file=sys.stderr)
+        complain(error)
         return BAD_INPUT
     size = sum(file.stat().st_size for file in files)
     print(f"{args.folder}: {len(files)} files, {size / 1e6:.1f} MB.")

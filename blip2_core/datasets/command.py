@@ -161,15 +161,13 @@ def _write_names(args: argparse.Namespace, things: "list[Thing]", wordnet: "Word
 
 def _write_labels(args: argparse.Namespace, things: "list[Thing]") -> None:
     """Label the photographs of the training files that are already there."""
-    import json
-
     from tqdm import tqdm
 
     from .labels import label_photographs, label_records
+    from .record_files import pictures_of
 
     written = [args.out / f"{name}-train.jsonl" for name in ("caption", "vqa")]
-    images = [json.loads(line)["image"] for file in written if file.exists() for line in file.open(encoding="utf-8")]
-    photographs = [Path(image) for image in dict.fromkeys(images)]
+    photographs = pictures_of(file for file in written if file.exists())
     classes = [thing for thing in things if thing.source == "imagenet"]
     with tqdm(total=len(photographs), desc="labels", unit="picture") as bar:
         found = label_photographs(photographs, classes, lambda done, _: bar.update(done - bar.n))

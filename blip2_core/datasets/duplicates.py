@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .record_files import read_lines, replace_lines
+from .record_files import pictures_of, read_lines, replace_lines
 
 SIDE = 16  # cells a row; the hash has SIDE * SIDE bits
 MOST_BITS = 20  # that may differ between near-duplicates, of 256; unrelated photographs differ in about 120
@@ -73,14 +73,10 @@ def keep_clear(folder: Path) -> dict[Path, Path]:
     """
     train = sorted(folder.glob("*-train.jsonl"))
     held_out = [file for split in ("dev", "test") for file in sorted(folder.glob(f"*-{split}.jsonl"))]
-    found = near_duplicates(_pictures(train), _pictures(held_out))
+    found = near_duplicates(pictures_of(train), pictures_of(held_out))
     for file in train if found else []:
         lines = [line for _, line in read_lines(file)]
         kept = [line for line in lines if Path(json.loads(line)["image"]) not in found]
         if len(kept) < len(lines):
             replace_lines(file, kept)
     return found
-
-
-def _pictures(files: Iterable[Path]) -> list[Path]:
-    return [Path(json.loads(line)["image"]) for file in files for _, line in read_lines(file)]

@@ -48,6 +48,11 @@ def replace_lines(file: Path, lines: Iterable[str]) -> None:
     os.replace(unfinished, file)
 
 
+def pictures_of(files: Iterable[Path]) -> list[Path]:
+    """The pictures of record files, each once, in the order of the records."""
+    return [*dict.fromkeys(Path(json.loads(line)["image"]) for file in files for _, line in read_lines(file))]
+
+
 def read_lines(file: Path) -> Iterator[tuple[int, str]]:
     """Yield (line number, text) of every line that is not blank.
 

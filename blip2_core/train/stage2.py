@@ -86,7 +86,7 @@ class LanguageStage(Stage):
         labels = torch.tensor([i for texts in targets for text in texts for i in text], device=self.device)
         return loss_of_rows(hidden[batch, position], labels, self.model.get_output_embeddings())
 
-    def _packed_inputs(self, rows: Sequence["Layout"], queries: int, *, dtype: torch.dtype) -> dict[str, Tensor]:
+    def _packed_inputs(self, rows: Sequence[Layout], queries: int, *, dtype: torch.dtype) -> dict[str, Tensor]:
         """What keeps packed texts apart: position_ids (B, Q+T), and attention_mask (B, 1, Q+T, Q+T) to be added."""
         segments = pad_rows([[0] * queries + row.segments for row in rows], -1).to(self.device)
         positions = pad_rows([[*range(queries), *(queries + p for p in row.positions)] for row in rows], 0)
