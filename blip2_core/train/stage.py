@@ -99,26 +99,27 @@ class FrozenHeadLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of (n, D) states under the head (V, D) and n labels."""
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, labels: Tensor, shares: Tensor) -> Tensor:
+        """Cross-entropy of (n, D) states under the head (V, D), with n labels and n shares in the sum."""
         total, gradient = hidden.new_zeros((), dtype=torch.float32), torch.empty_like(hidden)
         for start in range(0, len(hidden), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             scores = (hidden[rows].to(weight.dtype) @ weight.T).float()  # (rows, V)
             target = labels[rows, None]
             log_sum = scores.logsumexp(1, keepdim=True)
-            total += (log_sum - scores.gather(1, target)).sum()
+            share = shares[rows, None]
+            total += ((log_sum - scores.gather(1, target)) * share).sum()
             likelihood = scores.sub_(log_sum).exp_()
             likelihood.scatter_add_(1, target, likelihood.new_full(target.shape, -1.0))
-            gradient[rows] = (likelihood.to(weight.dtype) @ weight).to(hidden.dtype)
-        ctx.save_for_backward(gradient / len(hidden))
-        return total / len(hidden)
+            gradient[rows] = ((likelihood.to(weight.dtype) @ weight).float() * share).to(hidden.dtype)
+        ctx.save_for_backward(gradient)
+        return total
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         """The gradient by the states alone."""
         (gradient,) = ctx.saved_tensors
-        return gradient * gradients[0].to(gradient.dtype), None, None
+        return gradient * gradients[0].to(gradient.dtype), None, None, None
 
 
 def loss_at_labels(hidden: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
@@ -133,8 +134,10 @@ def loss_at_labels(hidden: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
     return loss_of_rows(hidden[chosen], labels[chosen], head)
 
 
-def loss_of_rows(hidden: Tensor, labels: Tensor, head: nn.Module) -> Tensor:
-    """Mean cross-entropy of (n, D) states behind a head D -> V with n labels."""
+def loss_of_rows(hidden: Tensor, labels: Tensor, head: nn.Module, shares: Tensor | None = None) -> Tensor:
+    """Cross-entropy of (n, D) states behind a head D -> V with n labels: the mean, or the sum by n shares."""
+    if shares is None:
+        shares = torch.full(labels.shape, 1 / len(labels), device=labels.device)
     if isinstance(head, nn.Linear) and head.bias is None and not head.weight.requires_grad:
-        return FrozenHeadLoss.apply(hidden, head.weight, labels)
-    return F.cross_entropy(head(hidden).float(), labels)
+        return FrozenHeadLoss.apply(hidden, head.weight, labels, shares)
+    return F.cross_entropy(head(hidden).float(), labels, reduction="none") @ shares

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .samples import Sample
 from .stage import IGNORE_INDEX, Stage, loss_of_rows, pad_rows
@@ -47,15 +47,20 @@ def lay_out(prompt: int, targets: Sequence[Sequence[int]]) -> Layout:
 
 
 class LanguageStage(Stage):
-    """What stage 2 and question answering share: the loss of the frozen language model behind a visual prompt."""
+    """What stage 2 and question answering share: the loss of the frozen language model behind a visual prompt.
+
+    Attributes:
+        texts_count_alike: whether every text has the same share in the loss, however long; else every token has.
+    """
 
     trainable: tuple[str, ...] = ("model.query_tokens", "model.qformer", "model.language_projection")
     packs_texts = True
+    texts_count_alike = False
 
     def language_loss(
         self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]
     ) -> Tensor:
-        """Mean loss on the tokens of the targets alone.
+        """Mean loss on the tokens of the targets alone, or mean over the targets of that.
 
         Args:
             visual_prompt: (B, Q, Dl) floats.
@@ -84,7 +89,16 @@ class LanguageStage(Stage):
         places = [(number, queries + place) for number, row in enumerate(rows) for place in row.predicting]
         batch, position = torch.tensor(places, device=self.device).T
         labels = torch.tensor([i for texts in targets for text in texts for i in text], device=self.device)
-        return loss_of_rows(hidden[batch, position], labels, self.model.get_output_embeddings())
+        return loss_of_rows(
+            hidden[batch, position], labels, self.model.get_output_embeddings(), self._shares(targets)
+        )  # fmt: skip
+
+    def _shares(self, targets: Sequence[Sequence[list[int]]]) -> Tensor | None:
+        """What part each token of the targets has in the loss; None for equal parts."""
+        if not self.texts_count_alike:
+            return None
+        lengths = [len(text) for texts in targets for text in texts]
+        return torch.tensor([1 / length / len(lengths) for length in lengths for _ in range(length)]).to(self.device)
 
     def _packed_inputs(self, rows: Sequence[Layout], queries: int, *, dtype: torch.dtype) -> dict[str, Tensor]:
         """What keeps packed texts apart: position_ids (B, Q+T), and attention_mask (B, 1, Q+T, Q+T) to be added."""
@@ -108,7 +122,9 @@ class LanguageStage(Stage):
         embeds = torch.cat([visual_prompt, self.model.get_input_embeddings()(ids)], dim=1)  # (B, Q+T, Dl)
         mask = torch.cat([mask.new_ones(visual_prompt.shape[:2]), mask], dim=1)
         labels = pad_rows([text for texts in targets for text in texts], IGNORE_INDEX).to(self.device)
-        return self.model.language_model(inputs_embeds=embeds, attention_mask=mask, labels=labels).loss
+        scores = self.model.language_model(inputs_embeds=embeds, attention_mask=mask, labels=labels).logits
+        chosen = labels != IGNORE_INDEX
+        return loss_of_rows(scores[chosen], labels[chosen], nn.Identity(), self._shares(targets))
 
     def target_ids(self, text: str) -> list[int]:
         """Ids of a text to be written, closed by the token that ends an answer."""

@@ -1,7 +1,8 @@
 """Question answering: the Q-Former reads the question, the language model reads the visual prompt and the question.
 
-What the queries take out of the picture then fits the question. The loss is on the answer only. A caption counts as the
-answer to the model's own caption prompt. A hybrid ViT's own blocks learn along, as the paper's image encoder does.
+What the queries take out of the picture then fits the question. The loss is on the answers only. Each
+counts alike, however long, or the long ones would drown the short. A caption counts as the answer to the model's own
+caption prompt. A hybrid ViT's own blocks learn along, as the paper's image encoder does.
 
 Paper: BLIP-2 (arXiv 2301.12597), section 4.3 and figure 7; InstructBLIP (arXiv 2305.06500), section 2.3.
 """
@@ -22,6 +23,7 @@ class QuestionAnswering(LanguageStage):
     """Loss on the answer after the visual prompt and the question."""
 
     name = "vqa"
+    texts_count_alike = True  # "Yes." is one word, and an instruction's answer forty
 
     def __init__(self, blip2: Blip2):
         super().__init__(blip2)
