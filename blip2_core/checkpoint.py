@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
@@ -165,20 +166,40 @@ def save(blip2: Blip2, folder: str | Path, *, dtype: torch.dtype = torch.float32
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     model, config = blip2.model, blip2.model.config
-    outside = () if with_frozen_parts else tuple(f"{part}." for part in _frozen_parts(config))
+    parts = {} if with_frozen_parts else _frozen_parts(config)
+    outside = tuple(f"{part}." for part in parts)
     state = {
         key: tensor.to(dtype) if tensor.is_floating_point() else tensor
         for key, tensor in model.state_dict().items()
         if not (outside and key.startswith(outside))
     }
     model.save_pretrained(folder, state_dict=state, max_shard_size=SHARD_SIZE)
+    _sign(folder, parts)
     _finish_config(folder, config, drop_frozen_parts=with_frozen_parts)
     blip2.image_processor.save(folder)
     blip2.template.save(folder)
     if blip2.qformer_tokenizer is not None:
         blip2.qformer_tokenizer.save_pretrained(folder / "qformer_tokenizer")
-    if not any(part == f"{LANGUAGE_PART}." for part in outside):
+    if LANGUAGE_PART not in parts:
         blip2.adapter.tokenizer.save_pretrained(folder)
+
+
+def _sign(folder: Path, parts: dict[str, FrozenPart]) -> None:
+    """Write into the weights which frozen parts they were trained on: on others they mean nothing."""
+    for shard in shard_files(folder) if parts else ():
+        save_file(load_file(shard), shard, {"format": "pt", **{name: part.sha256 for name, part in parts.items()}})
+
+
+def _expect_own_parts(folder: Path, parts: dict[str, FrozenPart]) -> None:
+    for shard in shard_files(folder):
+        with safe_open(shard, "pt") as file:
+            signed = file.metadata() or {}
+        for name, part in parts.items():
+            if signed.get(name, part.sha256) != part.sha256:
+                raise CheckpointError(
+                    f"{folder}: {shard.name} was trained on the {name} with sha256 {signed[name][:12]}, config.json "
+                    f"names the one with {part.sha256[:12]}. Name the former, or train the stages again on the latter."
+                )
 
 
 def _finish_config(folder: Path, config: PreTrainedConfig, *, drop_frozen_parts: bool) -> None:
@@ -261,6 +282,7 @@ def _load_hybrid(
 ) -> tuple[Blip2Model, Path]:
     """A folder whose frozen parts may live elsewhere; returns the model and where its tokenizer is."""
     parts = _frozen_parts(config)
+    _expect_own_parts(folder, parts)
     language_model, text_folder = None, folder
     if LANGUAGE_PART not in parts and precision in QUANTIZED:
         raise SettingsError(

@@ -8,7 +8,7 @@ Paper: BLIP-2 (arXiv 2301.12597), section 3.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -20,9 +20,11 @@ from transformers import initialization as init
 
 from .answer import AnswerSettings, AnswerStream, generate_text, stream_text
 from .chat import ChatSession
+from .decoding import answer_settings, caption_settings, check_mode
 from .errors import ConfigError
 from .image import ImageProcessor, open_image
 from .language import LanguageAdapter, Prompt, PromptInputs, PromptTemplate, Turn, check_question
+from .out_of_memory import freed_when_full
 from .projection import LanguageProjection
 from .qformer import QFormer
 from .ranking import RankedCandidate, check_candidates, rank_candidates
@@ -141,6 +143,8 @@ class Blip2:
         qformer_tokenizer: the Q-Former's own vocabulary; None when it reads no text.
         name: what the person asked for: a built-in name, a folder or a hub id.
         precision: "fp32", "bf16", "fp16", "int8" or "int4".
+        withholds_question: let the Q-Former read no question, as BLIP-2 does before question answering; the language
+            model still does. `dataclasses.replace(blip2, withholds_question=True)` shares the weights.
     """
 
     model: Blip2Model
@@ -149,6 +153,7 @@ class Blip2:
     qformer_tokenizer: Any | None
     name: str
     precision: str
+    withholds_question: bool = False
 
     def __post_init__(self) -> None:
         if self.model.qformer.reads_text and self.qformer_tokenizer is None:
@@ -167,6 +172,7 @@ class Blip2:
         """The form in which the language model reads questions."""
         return self.adapter.template
 
+    @freed_when_full()
     @torch.no_grad()
     def see(self, image: "ImageSource | SeenImage") -> SeenImage:
         """Run the image encoder once; questions about the result do not run it again.
@@ -182,9 +188,14 @@ class Blip2:
         pixel_values = self.image_processor([open_image(image)])
         return SeenImage(self.model.encode_image(pixel_values))
 
-    def prompt(self, question: str, history: Sequence[Turn] = ()) -> Prompt:
-        """The exact text that the language model reads after the visual prompt."""
-        return self.template.render(question, history)
+    def prompt(self, question: str, history: Sequence[Turn] = (), mode: str | None = None) -> Prompt:
+        """The exact text that the language model reads after the visual prompt; `mode` as for `ask`."""
+        check_mode(mode)
+        return self.template.render(question, history, mode)
+
+    def answer_settings(self, mode: str | None = None) -> AnswerSettings:
+        """How this model's family answers when nothing else is asked for; see `decoding`."""
+        return answer_settings(self.model.config, mode)
 
     def ask(
         self,
@@ -192,16 +203,25 @@ class Blip2:
         question: str,
         settings: AnswerSettings | None = None,
         history: Sequence[Turn] = (),
+        *,
+        mode: str | None = None,
     ) -> str:
         """Answer one question about one picture.
+
+        Args:
+            image: a path, bytes, a PIL image or what `see` returned.
+            question: what is asked.
+            settings: how the answer is picked; left out, as the model's family does in this mode.
+            history: earlier questions and their answers.
+            mode: "short" (a word or a few) or "long"; left out, what the family was made for.
 
         Raises:
             ImageError: the picture cannot be read.
             QuestionError: the question cannot be asked.
+            SettingsError: an unknown mode.
         """
-        question = check_question(question)
-        inputs = self._inputs([self.see(image)], [question], [self.prompt(question, history)])
-        return generate_text(self.adapter, inputs, settings or AnswerSettings())[0]
+        settings = settings or self.answer_settings(mode)
+        return generate_text(self.adapter, self._asked([image], [question], history, mode), settings)[0]
 
     def stream(
         self,
@@ -209,31 +229,33 @@ class Blip2:
         question: str,
         settings: AnswerSettings | None = None,
         history: Sequence[Turn] = (),
+        *,
+        mode: str | None = None,
     ) -> AnswerStream:
-        """Answer one question piece by piece; closing the stream stops the work within one token.
+        """Answer one question piece by piece, as `ask` but without beams; closing stops the work within one token.
 
         Raises:
             ImageError: the picture cannot be read.
             QuestionError: the question cannot be asked.
             SettingsError: beams, which have nothing to show before the end.
         """
-        question = check_question(question)
-        inputs = self._inputs([self.see(image)], [question], [self.prompt(question, history)])
-        return stream_text(self.adapter, inputs, settings or AnswerSettings())
+        settings = settings or replace(self.answer_settings(mode), num_beams=1)
+        return stream_text(self.adapter, self._asked([image], [question], history, mode), settings)
 
     def ask_batch(
         self,
         images: "Sequence[ImageSource | SeenImage]",
         questions: Sequence[str],
         settings: AnswerSettings | None = None,
+        *,
+        mode: str | None = None,
     ) -> list[str]:
         """Answer one question about each picture, all at once; the same answers as one by one."""
-        asked = [check_question(question) for question in questions]
-        inputs = self._inputs([self.see(image) for image in images], asked, [self.prompt(text) for text in asked])
-        return generate_text(self.adapter, inputs, settings or AnswerSettings())
+        settings = settings or self.answer_settings(mode)
+        return generate_text(self.adapter, self._asked(images, questions, (), mode), settings)
 
     def caption(self, image: "ImageSource | SeenImage", settings: AnswerSettings | None = None) -> str:
-        """Describe a picture with the model's own caption prompt."""
+        """Describe a picture with the model's own caption prompt; without settings, as its family does."""
         return self.caption_batch([image], settings)[0]
 
     def caption_batch(
@@ -246,7 +268,7 @@ class Blip2:
             [template.caption_question] * count,
             [template.caption_prompt] * count,
         )
-        return generate_text(self.adapter, inputs, settings or AnswerSettings())
+        return generate_text(self.adapter, inputs, settings or caption_settings(self.model.config))
 
     def rank(self, image: "ImageSource | SeenImage", question: str, candidates: Sequence[str]) -> list[RankedCandidate]:
         """Order candidate answers by how likely the language model finds them, the likeliest first.
@@ -268,9 +290,27 @@ class Blip2:
     def visual_prompt(self, seen: Sequence[SeenImage], questions: Sequence[str]) -> Tensor:
         """(B, Q, Dl): what the language model reads of each picture, the Q-Former told the question."""
         image_embeds = torch.cat([picture.image_embeds for picture in seen])  # (B, N, Dv)
-        ids, mask = tokenize_questions(self.qformer_tokenizer, questions, device=self.device)
+        ids, mask = self.tokenize_for_qformer(questions)
         return self.model.project(self.model.query(image_embeds, ids, mask))
 
+    def tokenize_for_qformer(self, questions: Sequence[str]) -> tuple[Tensor | None, Tensor | None]:
+        """What the Q-Former reads of B questions: ids (B, Tq) and mask (B, Tq); None and None when it reads nothing."""
+        tokenizer = None if self.withholds_question else self.qformer_tokenizer
+        return tokenize_questions(tokenizer, questions, device=self.device)
+
+    def _asked(
+        self,
+        images: "Sequence[ImageSource | SeenImage]",
+        questions: Sequence[str],
+        history: Sequence[Turn],
+        mode: str | None,
+    ) -> PromptInputs:
+        asked = [check_question(question) for question in questions]
+        prompts = [self.prompt(question, history, mode) for question in asked]
+        read = [self.template.qformer_question(question, mode) for question in asked]
+        return self._inputs([self.see(image) for image in images], read, prompts)
+
+    @freed_when_full()
     @torch.no_grad()
     def _inputs(self, seen: Sequence[SeenImage], questions: Sequence[str], prompts: Sequence[str]) -> PromptInputs:
         return self.adapter.prompt_inputs(self.visual_prompt(seen, questions), prompts)

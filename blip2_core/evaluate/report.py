@@ -32,12 +32,14 @@ class ModelFacts:
         precision: e.g. "bf16".
         device: e.g. "cpu".
         weights: sha256 over the weights between image encoder and language model, 64 hexadecimal digits.
+        withholds_question: whether the Q-Former was not told the question.
     """
 
     name: str
     precision: str
     device: str
     weights: str
+    withholds_question: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from transformers import InstructBlipQFormerConfig, PreTrainedTokenizerFast
 from ..builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, ensure_trunk
 from ..checkpoint import LANGUAGE_PART, TRUNK_PART, load_language_model
 from ..config import HybridBlip2Config
+from ..errors import SettingsError
 from ..image import ImageProcessor
 from ..language import make_adapter
 from ..language.prompts import CHATML
@@ -107,6 +108,19 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = QFORMER_WORDS) -> Pr
     ends = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, truncation_side="left", **SPECIAL)
+
+
+def start_queries(model: Blip2Model, count: int) -> None:
+    """Replace the queries by `count` that have learnt nothing, drawn from N(0, 0.02).
+
+    Raises:
+        SettingsError: fewer than one.
+    """
+    if count < 1:
+        raise SettingsError(f"--queries: expected 1 or more, got {count}.")
+    queries = model.query_tokens.new_empty(1, count, model.query_tokens.shape[2])
+    model.query_tokens = nn.Parameter(nn.init.normal_(queries, std=model.config.initializer_range))
+    model.config.num_query_tokens = count
 
 
 def _config(text_config: Any, qformer_tokenizer: Any) -> HybridBlip2Config:

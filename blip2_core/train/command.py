@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError, TrainingError
-from . import pocket
+from . import ablations, curves, pocket
 
 if TYPE_CHECKING:
     from ..model import Blip2
@@ -19,6 +19,7 @@ STAGES = {
     "vqa": "questions and answers; the Q-Former reads the question",
 }
 NEW = "new"
+WITHHOLD = "the Q-Former does not read the question, only the language model does"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -29,7 +30,14 @@ def add_parser(subparsers: Any) -> None:
         stage = stages.add_parser(name, help=what, description=f"{name}: {what}.")
         _add_options(stage)
         stage.set_defaults(run=run)
-    pocket.add_options(stages.add_parser("pocket", help="all stages of the built-in model", description=pocket.__doc__))
+    stages.choices["vqa"].add_argument("--withhold-question", action="store_true", help=WITHHOLD)
+    for module, what in (
+        (pocket, "all stages of the built-in model"),
+        (ablations, "what each part of the recipe is good for, from short equal runs"),
+        (curves, "draw the losses of runs"),
+    ):
+        name = module.__name__.rpartition(".")[2]
+        module.add_options(stages.add_parser(name, help=what, description=module.__doc__))
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +45,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, nargs="+", required=True, help="JSON lines files, or folders of them")
     add("--out", type=Path, required=True, help="run folder: log, checkpoints, and in the end model/")
     add("--model", default=NEW, help=f'model to start from: a folder, a name, a hub id, or "{NEW}": pocket, untrained')
+    add("--queries", type=int, metavar="N", help="begin anew with so many queries instead of the model's own")
     add("--words", type=Path, nargs="+", help="with --model new: text files whose words the Q-Former learns (--data)")
     add("--cache-features", type=Path, metavar="DIR", help="compute frozen features once and keep them here")
     add("--views", type=int, default=1, help="views of each picture: 1 is the whole picture, more are random crops")
@@ -123,13 +132,23 @@ def _fast_at_bf16(device: str) -> bool:
 
 
 def _start_model(args: argparse.Namespace, samples: "list[Sample]", *, precision: str) -> "Blip2":
+    from dataclasses import replace
+
+    from .bootstrap import start_queries
+
+    blip2 = _load_or_begin(args, samples, precision=precision)
+    if args.queries is not None:
+        start_queries(blip2.model, args.queries)
+    return replace(blip2, withholds_question=getattr(args, "withhold_question", False))
+
+
+def _load_or_begin(args: argparse.Namespace, samples: "list[Sample]", *, precision: str) -> "Blip2":
     from ..checkpoint import load
     from .bootstrap import new_pocket
+    from .samples import read_samples
 
     if args.model != NEW:
         return load(args.model, precision=precision, device=args.device)
-    from .samples import read_samples
-
     vocabulary = samples + (read_samples(args.words) if args.words else [])
     texts = (text for sample in vocabulary for text in (sample.text, sample.question) if text)
     return new_pocket(texts, precision=precision, device=args.device)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, ImageError
+from ..memory import free_memory, size
 from ..model import Blip2
 from .features import FeatureCache, View, fill_cache, open_view, view_key
 from .frozen import fingerprint
@@ -63,13 +64,24 @@ class Pictures:
         problems = [f"image: {path}: no such file" for path, found in there.items() if not found]
         samples = [sample for sample in samples if there[sample.image]]
         if self.cache is not None:
-            problems += self._fill(list(dict.fromkeys(sample.image for sample in samples)))
+            paths = list(dict.fromkeys(sample.image for sample in samples))
+            self._say_if_large(self.cache.row_bytes * self.views * len(paths), say)
+            problems += self._fill(paths)
             samples = [sample for sample in samples if View(sample.image) in self._rows]
         if problems:
             say(f"{len(problems)} pictures were left out: {'; '.join(problems[:NAMED])}")
         if not samples:
             raise DataError("--data: none of the pictures opens. Check the paths in the file.")
         return samples
+
+    def _say_if_large(self, needed: int, say: Callable[[str], None]) -> None:
+        """Features are read in a random order, at a good speed only as long as the memory keeps their file."""
+        free = free_memory(torch.device("cpu"))
+        if needed > free:
+            say(
+                f"--cache-features: the features take {size(needed)}, {size(free)} of memory are free, so steps may "
+                "wait for the disk. Give fewer --views, or fewer pictures."
+            )
 
     def _fill(self, paths: Sequence[Path]) -> list[str]:
         assert self.cache is not None

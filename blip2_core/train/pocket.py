@@ -78,35 +78,43 @@ def run(args: argparse.Namespace) -> int:
 
     if args.minutes is not None and not args.minutes > 0:
         raise SettingsError(f"--minutes: expected a number above 0, got {args.minutes}.")
-    _run_command(args, "data", _data_command(args))
+    run_once(args.out, "data", _data_command(args), dry_run=args.dry_run)
     _expect_captions(args)
     for part, command in _stage_commands(args):
-        _run_command(args, part.stage, command)
+        run_once(args.out, part.stage, command, dry_run=args.dry_run)
     pocket = args.out / "pocket"
     if not args.dry_run:
         shutil.copytree(args.out / RECIPE[-1].stage / "model", pocket, dirs_exist_ok=True)
     for task in TASKS:
         if args.dry_run or (args.out / "data" / f"{task}-test.jsonl").is_file():
-            _run_command(args, f"evaluate-{task}", _evaluate_command(args, task))
+            run_once(args.out, f"evaluate-{task}", _evaluate_command(args, task), dry_run=args.dry_run)
     if not args.dry_run:
         write_card(pocket, [args.out / part.stage for part in RECIPE])
         sys.stdout.write(f"{pocket}: finished\n")
     return 0
 
 
-def _run_command(args: argparse.Namespace, name: str, command: Sequence[str]) -> None:
-    """Print a command and run it, unless the very same one has finished before."""
+def run_once(folder: Path, name: str, command: Sequence[str], *, dry_run: bool = False) -> None:
+    """Print a command and run it, unless the very same one has finished before.
+
+    Args:
+        folder: where it is remembered that the command has finished.
+        name: under which.
+        command: what stands behind `python -m blip2_core`.
+        dry_run: only print.
+
+    Raises:
+        TrainingError: the command failed.
+    """
     line = shlex.join(["python", "-m", "blip2_core", *command])
-    marker = args.out / "finished" / name
+    marker = folder / "finished" / name
     finished = marker.is_file() and marker.read_text() == line
     sys.stderr.write(f"{'finished before: ' if finished else ''}{line}\n")
-    if args.dry_run or finished:
+    if dry_run or finished:
         return
     code = subprocess.run([sys.executable, "-m", "blip2_core", *command], check=False).returncode
     if code:
-        raise TrainingError(
-            f"train pocket: {name} ended with code {code}, see above. Give the same command again and it goes on."
-        )
+        raise TrainingError(f"{name} ended with code {code}, see above. Give the same command again and it goes on.")
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.write_text(line)
 

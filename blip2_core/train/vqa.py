@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..language.prompts import Prompt
-from ..model import Blip2, tokenize_questions
+from ..model import Blip2
 from ..vision import HybridViT
 from .samples import Sample
 from .stage2 import LanguageStage
@@ -27,6 +27,7 @@ class QuestionAnswering(LanguageStage):
 
     def __init__(self, blip2: Blip2):
         super().__init__(blip2)
+        self.tokenize_for_qformer = blip2.tokenize_for_qformer
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
 
@@ -39,7 +40,7 @@ class QuestionAnswering(LanguageStage):
         """See `Stage.losses`: `answer`."""
         template = self.adapter.template
         questions = [sample.question or template.caption_question for sample in samples]
-        ids, mask = tokenize_questions(self.qformer_tokenizer, questions, device=self.device)
+        ids, mask = self.tokenize_for_qformer(questions)
         visual_prompt = self.model.project(self.model.query(self.model.vision_model.from_features(features), ids, mask))
         prompts = [self._prompt(sample) for sample in samples]
         prompt_ids = self.adapter.tokenize(prompts)

@@ -1,0 +1,190 @@
+"""`python -m blip2_core train ablations`: what each part of the recipe is good for, from short equal runs.
+
+Every variant leaves one thing out, or changes one, and is then trained for the same number of steps on the same batches
+and measured on the same held-out questions of the dev split. Stages that two variants share are trained once.
+
+It works in the folder of `train pocket`: that has the data, the frozen features and the image encoder's own blocks.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from ..errors import SettingsError
+from .curves import import_pyplot
+from .pocket import QUESTIONS, VIEWS, run_once
+
+MEASURES = {"vqa": "exact match", "name": "name or broader term", "instruct": "speaks of the thing"}
+LEARNING_RATE, BATCH_SIZE = "6e-4", "48"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the table.
+
+    Args:
+        name: as the table says it.
+        stage1: whether it goes through stage 1.
+        queries: learned queries.
+        withhold_question: keep the question from the Q-Former.
+        left_out: training files of the last stage that it does without.
+    """
+
+    name: str
+    stage1: bool = True
+    queries: int = 16
+    withhold_question: bool = False
+    left_out: str = ""
+
+    @property
+    def bridge(self) -> str:
+        """Name of the first stages, which several variants may share."""
+        return f"{self.queries}-queries{'' if self.stage1 else '-no-stage1'}"
+
+
+VARIANTS = (
+    Variant("as shipped"),
+    Variant("no stage 1", stage1=False),
+    Variant("question not given to the Q-Former", withhold_question=True),
+    Variant("8 queries", queries=8),
+    Variant("32 queries", queries=32),
+    Variant("no self-distilled instructions", left_out="instruct"),
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `train ablations`."""
+    add = parser.add_argument
+    add("--work", type=Path, required=True, help="folder of train pocket: data/, features/, vision/model/")
+    add("--out", type=Path, required=True, metavar="FILE.json", help="the table; a .png beside it is drawn")
+    add("--steps", type=int, default=120, help="of the last stage; the first two take half of it each (120)")
+    add("--seeds", type=int, default=2, help="runs of each variant (2)")
+    add("--limit", type=int, default=400, help="questions of each kind that are asked (400)")
+    add("--dry-run", action="store_true", help="print the commands and run none")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and measure what is left of the table, then write it and draw it."""
+    if args.steps < 2 or args.seeds < 1:
+        raise SettingsError(f"--steps, --seeds: expected at least 2 and 1, got {args.steps} and {args.seeds}.")
+    if not args.dry_run and not (args.work / "vision" / "model").is_dir():
+        raise SettingsError(f"--work: expected {args.work / 'vision' / 'model'}, as train pocket makes it, found none.")
+    for seed in range(args.seeds):
+        for variant in VARIANTS:
+            for name, command in commands(args, variant, seed):
+                run_once(args.work / "ablations", name, command, dry_run=args.dry_run)
+    if not args.dry_run:
+        table = _table(args)
+        args.out.write_text(json.dumps(table, indent=1) + "\n")
+        draw(table, args.out.with_suffix(".png"))
+        sys.stdout.write(f"{args.out}: finished\n")
+    return 0
+
+
+def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tuple[str, list[str]]]:
+    """The commands of one variant under one seed, each with the name that it is remembered by."""
+    model = args.work / "vision" / "model"
+    queries = ["--queries", str(variant.queries)]
+    found = []
+    stages = ["stage1", "stage2"] if variant.stage1 else ["stage2"]
+    for stage in stages:
+        name = f"{variant.bridge}-{stage}-{seed}"
+        steps = args.steps // len(stages)  # without stage 1 its steps go to stage 2
+        command = _train(args, stage, name, model=model, files=["caption"], steps=steps, seed=seed)
+        found.append((name, [*command, *queries]))
+        model, queries = _folder(args, name) / "model", []
+    name = f"{_slug(variant)}-vqa-{seed}"
+    files = [file for file in QUESTIONS if file != variant.left_out]
+    withhold = ["--withhold-question"] if variant.withhold_question else []
+    command = _train(args, "vqa", name, model=model, files=files, steps=args.steps, seed=seed)
+    found.append((name, [*command, *withhold]))
+    for task in MEASURES:
+        found.append((f"{name}-{task}", [*_evaluate(args, task, name), *withhold]))
+    return found
+
+
+def _train(
+    args: argparse.Namespace, stage: str, name: str, *, model: Path, files: Sequence[str], steps: int, seed: int
+) -> list[str]:
+    data = [args.work / "data" / f"{file}-train.jsonl" for file in dict.fromkeys(files)]
+    return [
+        *("train", stage, "--model", str(model), "--out", str(_folder(args, name)), "--resume"),
+        *("--data", *(str(file) for file in data if args.dry_run or file.is_file())),
+        *("--cache-features", str(args.work / "features"), "--views", VIEWS, "--batch-size", BATCH_SIZE),
+        *("--steps", str(steps), "--warmup", str(steps // 8), "--learning-rate", LEARNING_RATE, "--seed", str(seed)),
+    ]
+
+
+def _evaluate(args: argparse.Namespace, task: str, name: str) -> list[str]:
+    folder = _folder(args, name)
+    return [
+        *("evaluate", "--task", task, "--split", "dev", "--data", str(args.work / "data"), "--limit", str(args.limit)),
+        *("--model", str(folder / "model"), "--precision", "bf16", "--batch-size", "64"),
+        *("--out", str(folder / "evaluation.json")),
+    ]
+
+
+def _folder(args: argparse.Namespace, name: str) -> Path:
+    return args.work / "ablations" / name
+
+
+def _slug(variant: Variant) -> str:
+    return variant.name.replace(" ", "-").lower()
+
+
+def _table(args: argparse.Namespace) -> dict[str, Any]:
+    """The numbers of every variant and seed, with how they were made."""
+    rows = []
+    for variant in VARIANTS:
+        runs = [_numbers(_folder(args, f"{_slug(variant)}-vqa-{seed}")) for seed in range(args.seeds)]
+        rows.append({"variant": variant.name, **{measure: [run[measure] for run in runs] for measure in runs[0]}})
+    return {
+        "steps": {"stage1 and stage2 together": args.steps // 2 * 2, "vqa": args.steps},
+        "batch_size": int(BATCH_SIZE),
+        "split": "dev",
+        "questions": args.limit,
+        "seeds": list(range(args.seeds)),
+        "rows": rows,
+    }
+
+
+def _numbers(folder: Path) -> dict[str, float]:
+    """One number for each source of questions that was measured."""
+    reports = json.loads((folder / "evaluation.json").read_text())
+    return {
+        f"{report['task']}, {number['source']}": round(number["value"], 4)
+        for report in reports.values()
+        for number in report["numbers"]
+        if number["kind"] == "all" and number["measure"] == MEASURES[report["task"]]
+    }
+
+
+def draw(table: dict[str, Any], out: Path) -> None:
+    """Draw a panel for each measure: a bar is the mean of the seeds, a dot one seed.
+
+    Raises:
+        DataError: matplotlib is not installed.
+    """
+    plt = import_pyplot()
+    rows = table["rows"]
+    measures = [name for name in rows[0] if name != "variant"]
+    names = [row["variant"] for row in rows]
+    figure, panels = plt.subplots(
+        1, len(measures), figsize=(3 * len(measures) + 2, 3), sharey=True, squeeze=False, layout="constrained"
+    )
+    for panel, measure in zip(panels.flat, measures, strict=True):
+        shares = [[100 * value for value in row[measure]] for row in rows]
+        panel.barh(names, [mean(values) for values in shares], color="#94a3b8")
+        for name, values in zip(names, shares, strict=True):
+            panel.plot(values, [name] * len(values), "k.", markersize=4)
+        panel.set(title=measure, xlabel="right, %")
+        panel.grid(axis="x", alpha=0.3)
+    panels[0, 0].invert_yaxis()
+    figure.savefig(out, dpi=110)
+    plt.close(figure)

@@ -1,0 +1,34 @@
+"""The drawing of losses."""
+
+import json
+
+from PIL import Image
+
+from blip2_core.__main__ import main
+from blip2_core.train.curves import smooth
+
+
+def write_log(folder, losses):
+    folder.mkdir()
+    lines = ({"step": step, "answer": loss, "samples_per_s": 9.0} for step, loss in enumerate(losses))
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_each_run_gets_a_panel_of_its_own(tmp_path):
+    for number in range(4):
+        write_log(tmp_path / f"run{number}", [3.0 - n / 50 for n in range(100)])
+    one, four = tmp_path / "one.png", tmp_path / "four.png"
+    assert main(["train", "curves", str(tmp_path / "run0"), "--out", str(one)]) == 0
+    assert main(["train", "curves", *(str(tmp_path / f"run{n}") for n in range(4)), "--out", str(four)]) == 0
+    (width, height), (wider, higher) = Image.open(one).size, Image.open(four).size
+    assert wider > 2.5 * width and higher > 1.5 * height
+
+
+def test_the_smooth_line_is_a_mean_of_the_values_so_far():
+    assert smooth([4.0, 2.0]) == [4.0, 2.0]
+    assert smooth([1.0, 3.0] * 20) == [1.0, *[2.0] * 39]
+
+
+def test_a_folder_without_a_log_is_named(tmp_path, capsys):
+    assert main(["train", "curves", str(tmp_path), "--out", str(tmp_path / "curves.png")]) == 2
+    assert f"{tmp_path / 'log.jsonl'}: expected the log of a training run" in capsys.readouterr().err
