@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .model import Blip2 as Blip2
     from .model import Blip2Model as Blip2Model
     from .model import SeenImage as SeenImage
+    from .scorer import Scorer as Scorer
+    from .scorer import load_scorer as load_scorer
 
 __version__ = "0.1.0"
 
@@ -44,8 +46,10 @@ _HOMES = {
     "Blip2Error": "errors",
     "Blip2Model": "model",
     "ChatSession": "chat",
+    "Scorer": "scorer",
     "SeenImage": "model",
     "load": "checkpoint",
+    "load_scorer": "scorer",
     "open_image": "image",
     "save": "checkpoint",
 }

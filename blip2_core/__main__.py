@@ -3,28 +3,33 @@
     ask IMAGE "QUESTION"      answer one question about a picture
     caption IMAGE             describe a picture
     rank IMAGE "QUESTION" ... order the answers that are given by how likely they are
+    score IMAGE TEXT ...      say how well texts fit a picture
     explain IMAGE "QUESTION"  show the road: shapes, prompt, and the words nearest to each visual prompt
+    attend IMAGE "QUESTION"   draw what in the picture the answer rests on
     chat IMAGE                talk about a picture on the terminal
-    models, get               what can be loaded; fetch it ahead of time
+    models, get, convert      what can be loaded; fetch it ahead of time; make a folder of a LAVIS file
     data, train, evaluate     write records, train a model, measure one
+    bench                     what the public checkpoints need, estimated or measured on a GPU
 
 What a person can put right ends with one line on stderr and exit code 2.
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import __version__
+from . import __version__, attend_command, checkpoint_commands
 from .answer_settings import AnswerSettings
 from .builtin import BUILTIN_MODELS
 from .builtin import command as builtin_command
+from .decoding import MODES, adjusted, caption_settings
 from .errors import Blip2Error, SettingsError
 from .precisions import PRECISIONS
 
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
     from .memory import LoadReport
     from .model import Blip2
 
-GROUPS = {"data": "datasets", "train": "train", "evaluate": "evaluate"}  # command and the package that has it
+GROUPS = {"data": "datasets", "train": "train", "evaluate": "evaluate", "bench": "bench"}  # command and its package
 BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141  # the last two as a shell reports them: 128 + the signal
 EXPLAIN_HELP = "Show the shape at each station of the road, and the words nearest to each soft visual prompt."
 RANK_HELP = "Order given answers by the mean log-likelihood of their tokens under the language model, best first."
@@ -88,6 +93,7 @@ def build_parser(wanted: str | None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_answering(commands)
     builtin_command.add_parser(commands)
+    checkpoint_commands.add_parser(commands)
     known = [*commands.choices, *GROUPS]
     for name, package in GROUPS.items():
         if wanted == name or wanted not in known:
@@ -101,16 +107,18 @@ def _add_answering(commands: argparse._SubParsersAction) -> None:
     chat = commands.add_parser("chat", help="talk about a picture on the terminal", description=CHAT_HELP)
     rank = commands.add_parser("rank", help="order given answers by how likely they are", description=RANK_HELP)
     explain = commands.add_parser("explain", help="show the road of one question", description=EXPLAIN_HELP)
-    runs = (run_ask, run_caption, run_chat, run_rank, run_explain)
-    for parser, run in zip((ask, caption, chat, rank, explain), runs, strict=True):
+    attend, run_attend = attend_command.add_parser(commands), functools.partial(attend_command.run, load=_load)
+    runs = (run_ask, run_caption, run_chat, run_rank, run_explain, run_attend)
+    for parser, run in zip((ask, caption, chat, rank, explain, attend), runs, strict=True):
         parser.add_argument("image", metavar="IMAGE", help="a picture file")
         parser.set_defaults(run=run)
-    for parser in (ask, rank, explain):
+    for parser in (ask, rank, explain, attend):
         parser.add_argument("question", metavar="QUESTION", help="in quotes")
+    ask.add_argument("--mode", choices=MODES, help="a word or a few, or more; left out: what the model was made for")
     rank.add_argument("candidates", metavar="CANDIDATE", nargs="+", help="an answer; in quotes if it has spaces")
-    for parser in (ask, caption, rank, explain):
+    for parser in (ask, caption, rank, explain, attend):
         parser.add_argument("--json", action="store_true", help="print one JSON object on one line")
-    for parser in (ask, caption, chat, rank, explain):
+    for parser in (ask, caption, chat, rank, explain, attend):
         _add_model_options(parser)
     for parser in (ask, caption, chat):
         _add_answer_options(parser)
@@ -126,52 +134,49 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_answer_options(parser: argparse.ArgumentParser) -> None:
-    add, default = parser.add_argument_group("answer").add_argument, AnswerSettings()
-    add("--max-new-tokens", type=int, default=default.max_new_tokens, help="the longest answer (%(default)s)")
-    add("--min-new-tokens", type=int, default=default.min_new_tokens, help="the shortest answer (%(default)s)")
-    add("--temperature", type=float, default=default.temperature, help="0: always the likeliest token (%(default)s)")
-    add("--top-p", type=float, default=default.top_p, help="draw from the likeliest tokens of this share (%(default)s)")
-    add("--top-k", type=int, default=default.top_k, help="draw from so many tokens; 0: from all (%(default)s)")
-    add("--repetition-penalty", type=float, default=default.repetition_penalty, help="1: none (%(default)s)")
-    add("--beams", type=int, default=default.num_beams, help="answers kept alive at once (%(default)s)")
-    add("--length-penalty", type=float, default=default.length_penalty, help="of beams; above 0: longer (%(default)s)")
-    add("--seed", type=int, default=default.seed, help="the same draws every time")
-    add("--stop", action="append", default=[], metavar="TEXT", help="ends the answer; may be given several times")
+    """Every option is left out by default, so that the model's family decides: see `decoding`."""
+    group = parser.add_argument_group("answer", "left out: as the model's family answers, see --mode")
+    add = functools.partial(group.add_argument, default=argparse.SUPPRESS)
+    add("--max-new-tokens", type=int, help="the longest answer")
+    add("--min-new-tokens", type=int, help="the shortest answer")
+    add("--temperature", type=float, help="0: always the likeliest token")
+    add("--top-p", type=float, help="draw from the likeliest tokens of this share")
+    add("--top-k", type=int, help="draw from so many tokens; 0: from all")
+    add("--repetition-penalty", type=float, help="1: none")
+    add("--beams", dest="num_beams", type=int, help="answers kept alive at once; 1: shown word by word")
+    add("--length-penalty", type=float, help="of beams; above 0: longer")
+    add("--seed", type=int, help="the same draws every time")
+    add("--stop", action="append", metavar="TEXT", help="ends the answer; may be given several times")
 
 
-def _settings(args: argparse.Namespace) -> AnswerSettings:
-    return AnswerSettings(
-        max_new_tokens=args.max_new_tokens,
-        min_new_tokens=args.min_new_tokens,
-        temperature=args.temperature,
-        top_p=args.top_p,
-        top_k=args.top_k,
-        repetition_penalty=args.repetition_penalty,
-        num_beams=args.beams,
-        length_penalty=args.length_penalty,
-        seed=args.seed,
-        stop=tuple(args.stop),
-    )
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """The answer options that were given, checked before a model is loaded."""
+    given = {field.name: getattr(args, field.name) for field in fields(AnswerSettings) if hasattr(args, field.name)}
+    if "stop" in given:
+        given["stop"] = tuple(given["stop"])
+    adjusted(AnswerSettings(), given)
+    return given
 
 
 def run_ask(args: argparse.Namespace) -> int:
     """Answer one question, word by word; with --json when the answer is whole."""
     from .image import open_image
 
-    settings, image = _settings(args), open_image(args.image)
+    given, image = _given(args), open_image(args.image)
     from .language import check_question  # after the picture: it imports torch, which takes seconds
 
     question = check_question(args.question)
     blip2, report = _load(args)
+    settings, mode = adjusted(blip2.answer_settings(args.mode), given), args.mode
     began = time.perf_counter()
     seen = blip2.see(image)
     if args.json:
-        answer = blip2.ask(seen, question, settings)
-        _print_facts(_answered(blip2, answer), blip2, report, blip2.prompt(question), began)
+        answer = blip2.ask(seen, question, settings, mode=mode)
+        _print_facts(_answered(blip2, answer), blip2, report, blip2.prompt(question, mode=mode), began)
     elif settings.num_beams > 1:
-        print(blip2.ask(seen, question, settings))
+        print(blip2.ask(seen, question, settings, mode=mode))
     else:
-        _print_pieces(blip2.stream(seen, question, settings))
+        _print_pieces(blip2.stream(seen, question, settings, mode=mode))
     return 0
 
 
@@ -179,10 +184,10 @@ def run_caption(args: argparse.Namespace) -> int:
     """Describe a picture with the model's own caption prompt."""
     from .image import open_image
 
-    settings, image = _settings(args), open_image(args.image)
+    given, image = _given(args), open_image(args.image)
     blip2, report = _load(args)
     began = time.perf_counter()
-    answer = blip2.caption(image, settings)
+    answer = blip2.caption(image, adjusted(caption_settings(blip2.model.config), given))
     if args.json:
         _print_facts(_answered(blip2, answer), blip2, report, blip2.template.caption_prompt, began)
     else:
@@ -236,7 +241,7 @@ def run_chat(args: argparse.Namespace) -> int:
     """Read questions line by line and answer them until the lines end."""
     from .image import open_image
 
-    settings, image = _settings(args), open_image(args.image)
+    settings, image = adjusted(AnswerSettings(), _given(args)), open_image(args.image)
     chat = _load(args)[0].chat()
     chat.see(image)
     prompt = "> " if sys.stdin.isatty() else ""

@@ -31,6 +31,7 @@ from transformers import (
 from .answer_settings import AnswerSettings
 from .errors import SettingsError, ShapeError
 from .language.adapter import LanguageAdapter, PromptInputs
+from .out_of_memory import freed_when_full
 
 StoppedBy = Literal["eos", "length", "stop", "closed"]
 
@@ -100,7 +101,8 @@ class AnswerStream:
     def _run(self, tokens: Generator[Tensor]) -> Generator[str]:
         self._began = time.perf_counter()
         try:
-            yield from self._grow(tokens)
+            with freed_when_full():
+                yield from self._grow(tokens)
         except GeneratorExit:
             self.report = self._reported()
             raise
@@ -136,6 +138,7 @@ def stream_text(adapter: LanguageAdapter, inputs: PromptInputs, settings: Answer
     return AnswerStream(adapter, inputs, settings)
 
 
+@freed_when_full()
 def generate_text(adapter: LanguageAdapter, inputs: PromptInputs, settings: AnswerSettings) -> list[str]:
     """Answer a batch of prompts; every row gets what it would get alone, drawn answers with a seed included.
 

@@ -46,6 +46,11 @@ class ChatSession:
         self._stream: AnswerStream | None = None
         self.forget()
 
+    @property
+    def seen(self) -> "SeenImage | None":
+        """What the image encoder made of the picture; None before the first."""
+        return self._seen
+
     def see(self, image: Any) -> None:
         """Look at a picture and begin a new conversation about it.
 

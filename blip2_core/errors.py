@@ -9,6 +9,7 @@ Blip2Error
 ├── QuestionError       a question that cannot be asked                   (ValueError)
 ├── SettingsError       an answering or training setting out of range     (ValueError)
 ├── DataError           a training or evaluation file that does not fit   (ValueError)
+├── GpuMemoryError      a GPU too small for what was asked                (MemoryError)
 ├── NoImageError        a question before any picture                     (RuntimeError)
 ├── TrainingError       training that must not go on                      (RuntimeError)
 └── MissingExtraError   an optional package is not installed              (ImportError)
@@ -49,6 +50,10 @@ class SettingsError(Blip2Error, ValueError):
 
 class DataError(Blip2Error, ValueError):
     """A training or evaluation file that does not fit."""
+
+
+class GpuMemoryError(Blip2Error, MemoryError):
+    """The GPU has too little memory for what was asked; what that had taken is free again."""
 
 
 class NoImageError(Blip2Error, RuntimeError):

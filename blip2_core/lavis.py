@@ -4,7 +4,7 @@ LAVIS saves what it trained, under its own names: the Q-Former, the queries and 
 also the image encoder. The rest is in the public folder of the same model, which is the base: the new folder is a copy
 of it with the file's weights in place of its own.
 
-Differs from the public folders: LAVIS has no bias for keys, and heads of stage 1 that no answer needs.
+Differs from the public folders: LAVIS has no bias for keys, and heads of stage 1 that only the scoring model keeps.
 """
 
 import json
@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .errors import CheckpointError
-from .model_folder import brief, expect_weights, find_folder, read_config, shard_files
+from .model_folder import brief, expect_weights, find_folder, only_scores, read_config, shard_files
 
 _NAMES = (
     (r"^visual_encoder\.cls_token$", "vision_model.embeddings.class_embedding"),
@@ -36,8 +36,10 @@ _NAMES = (
     (r"^Qformer\.bert\.", "qformer."),
     (r"^(opt|t5|llm)_proj\.", "language_projection."),
     (r"^(opt|t5|llm)_model\.", "language_model."),
+    (r"^(vision|text)_proj\.", r"\1_projection."),
 )
-_STAGE_1 = r"temp|Qformer\.cls\..*|vision_proj\..*|text_proj\..*|itm_head\..*|.*position_ids"
+_NOWHERE = r"temp|Qformer\.cls\..*|.*position_ids"
+_HEADS = r"(vision|text)_projection\..*|itm_head\..*"
 _TEXT_BRANCH = (
     r"qformer\.embeddings\.(word|position)_embeddings\..*|qformer\.encoder\.layer\.\d+\.(intermediate|output)\..*"
 )
@@ -59,12 +61,15 @@ class LavisReport:
     unused: tuple[str, ...]
 
 
-def read_lavis(file: str | Path, *, reads_text: bool) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def read_lavis(
+    file: str | Path, *, reads_text: bool, scores: bool = False
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Read a LAVIS file.
 
     Args:
         file: the `.pth`.
-        reads_text: whether the Q-Former of the model reads the question.
+        reads_text: whether the Q-Former of the model reads text.
+        scores: whether the model is the one of stage 1, which scores texts.
 
     Returns:
         The weights under the names of the public folders, and the names in the file that have no place there.
@@ -77,12 +82,11 @@ def read_lavis(file: str | Path, *, reads_text: bool) -> tuple[dict[str, Tensor]
     unused = []
     for key, tensor in state.items():
         name = public_name(key)
-        if re.fullmatch(_STAGE_1, key) or (not reads_text and re.fullmatch(_TEXT_BRANCH, name)):
+        unread = (not reads_text and re.fullmatch(_TEXT_BRANCH, name)) or (not scores and re.fullmatch(_HEADS, name))
+        if unread or re.fullmatch(_NOWHERE, key):
             unused.append(key)
         elif not key.endswith(("attn.q_bias", "attn.v_bias")):
-            weights[name if reads_text else name.replace("qformer.embeddings.layernorm.", "qformer.layernorm.")] = (
-                tensor
-            )
+            weights[_placed(name, reads_text=reads_text, scores=scores)] = tensor
     for key in state:
         if key.endswith("attn.q_bias"):
             query, value = state[key], state[key.replace("q_bias", "v_bias")]
@@ -96,6 +100,13 @@ def public_name(key: str) -> str:
         if re.match(pattern, key):
             return re.sub(pattern, name, key)
     return key
+
+
+def _placed(name: str, *, reads_text: bool, scores: bool) -> str:
+    """The name in the folder of its model: BLIP-2's Q-Former has its layer norm apart, a scorer's its words too."""
+    if scores or not reads_text:
+        name = name.replace("qformer.embeddings.layernorm.", "qformer.layernorm.")
+    return name.removeprefix("qformer.") if name.startswith("qformer.embeddings.") and scores else name
 
 
 def convert_lavis(file: str | Path, base: str | Path, out: str | Path) -> LavisReport:
@@ -115,7 +126,8 @@ def convert_lavis(file: str | Path, base: str | Path, out: str | Path) -> LavisR
     folder = find_folder(str(base), allow_pickle=False)
     config = read_config(folder)
     expect_weights(folder, allow_pickle=False)
-    weights, unused = read_lavis(file, reads_text=config.model_type != "blip-2")
+    scores = only_scores(config)
+    weights, unused = read_lavis(file, reads_text=scores or config.model_type != "blip-2", scores=scores)
     _expect_same_model(folder, weights, file=file)
     unfinished = out.with_name(f"{out.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -39,7 +39,7 @@ def find_folder(name: str, *, allow_pickle: bool) -> Path:
     if name.endswith(".pth") and os.path.isfile(name):
         raise CheckpointError(
             f"{name}: a LAVIS file has only the weights that were trained. Make a folder of it and the public model it "
-            "belongs to: blip2_core.lavis.convert_lavis(FILE, BASE, OUT)"
+            "belongs to: python -m blip2_core convert FILE OUT --like HUB_ID_OR_FOLDER"
         )
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return _from_hub(name, allow_pickle=allow_pickle)
@@ -122,17 +122,30 @@ def expect_answering(folder: Path, config: PreTrainedConfig) -> None:
     Raises:
         CheckpointError: it has none.
     """
-    names = getattr(config, "architectures", None) or []
-    if any(name.endswith("ForImageTextRetrieval") for name in names):
+    if only_scores(config):
         raise CheckpointError(
             f"{folder}: this model scores how well a text fits a picture and has no language model to answer with. "
-            "Load one that has, such as Salesforce/blip2-opt-2.7b."
+            "Load one that has, such as Salesforce/blip2-opt-2.7b, or score with: python -m blip2_core score"
         )
+
+
+def only_scores(config: PreTrainedConfig) -> bool:
+    """Whether a config is of BLIP-2's model for matching pictures and texts, which has no language model."""
+    names = getattr(config, "architectures", None) or []
+    return any(name.endswith("ForImageTextRetrieval") for name in names)
 
 
 def shard_files(folder: Path) -> list[Path]:
     """The safetensors files of a folder; all that the index names, whether they are there or not."""
     return _indexed_files(folder / "model.safetensors.index.json") or [folder / "model.safetensors"]
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files with a folder's weights: its safetensors, or its pickles where it has no others."""
+    shards = shard_files(folder)
+    if any(shard.is_file() for shard in shards):
+        return shards
+    return _indexed_files(folder / PICKLE_INDEX) or [folder / PICKLE]
 
 
 def _indexed_files(index: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .errors import QuestionError
 from .language.adapter import DecodingState, LanguageAdapter, PromptInputs
+from .out_of_memory import freed_when_full
 
 MAX_CANDIDATES = 10_000
 MAX_CHARACTERS = 4_000
@@ -66,6 +67,7 @@ def _check_candidate(number: int, text: object) -> str:
     return text.strip()
 
 
+@freed_when_full()
 @torch.no_grad()
 def rank_candidates(
     adapter: LanguageAdapter, inputs: PromptInputs, prompt: str, candidates: Sequence[str]

@@ -5,12 +5,22 @@ import math
 from pathlib import Path
 
 import torch
-from public_layouts import PUBLISHED, QUERIES, Published, config, shapes
+from public_layouts import (
+    BY_NAME,
+    PUBLISHED,
+    QUERIES,
+    Published,
+    Shape,
+    config,
+    scorer_config,
+    scorer_shapes,
+    shapes,
+)
 from public_tokenizers import write_qformer_tokenizer, write_tokenizer
 from safetensors.torch import save_file
 from torch import Tensor
 
-__all__ = ["PUBLISHED", "draw_weights", "write_folder"]
+__all__ = ["PUBLISHED", "draw", "draw_weights", "write_folder", "write_scorer_folder"]
 _MEAN = [0.48145466, 0.4578275, 0.40821073]
 _STD = [0.26862954, 0.26130258, 0.27577711]
 
@@ -41,11 +51,30 @@ def write_folder(
     return folder
 
 
+def write_scorer_folder(folder: Path, *, weights: dict[str, Tensor] | None = None) -> Path:
+    """Write all files of blip2-itm-vit-g: its tokenizer is BERT's, its processor BLIP-2's."""
+    write_qformer_tokenizer(folder)
+    values = scorer_config(shrunk=True)
+    _write(folder / "config.json", values)
+    write_weights(folder, draw(scorer_shapes(values)) if weights is None else weights, shards=1)
+    _write_processor(BY_NAME["blip2-opt-2.7b"], folder)
+    return folder
+
+
 def draw_weights(checkpoint: Published, seed: int = 0) -> dict[str, Tensor]:
+    """Random weights of a checkpoint, see `draw`."""
+    weights = draw(shapes(config(checkpoint, shrunk=True)), seed)
+    head = "language_model.lm_head.weight"
+    if head in weights and checkpoint.kind == "opt":
+        weights[head] = weights["language_model.model.decoder.embed_tokens.weight"].clone()
+    return weights
+
+
+def draw(wanted: dict[str, Shape], seed: int = 0) -> dict[str, Tensor]:
     """Random weights, fp32 as published: matrices keep the size of what they multiply, norms are around one."""
     generator = torch.Generator().manual_seed(seed)
     weights = {}
-    for name, shape in shapes(config(checkpoint, shrunk=True)).items():
+    for name, shape in wanted.items():
         noise = torch.randn(shape, generator=generator)
         if "norm" in name.lower() and name.endswith("weight"):
             weights[name] = 1 + 0.2 * noise
@@ -54,9 +83,6 @@ def draw_weights(checkpoint: Published, seed: int = 0) -> dict[str, Tensor]:
         else:
             weights[name] = noise * (0.5 if "embed" in name or "shared" in name else math.prod(shape[1:]) ** -0.5)
     weights["query_tokens"] /= 2
-    head = "language_model.lm_head.weight"
-    if head in weights and checkpoint.kind == "opt":
-        weights[head] = weights["language_model.model.decoder.embed_tokens.weight"].clone()
     return weights
 
 

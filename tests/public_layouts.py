@@ -160,6 +160,28 @@ def config(checkpoint: Published, *, shrunk: bool) -> dict:
     }  # fmt: skip
 
 
+def scorer_config(*, shrunk: bool) -> dict:
+    """The config.json of blip2-itm-vit-g as the converter of `transformers` writes it, or that of the small copy."""
+    values = config(BY_NAME["blip2-opt-2.7b"], shrunk=shrunk)
+    for name in ("image_token_index", "use_decoder_only_language_model"):
+        del values[name]
+    values["qformer_config"] |= {"vocab_size": 30523, "use_qformer_text_input": True}
+    return values | {"architectures": ["Blip2ForImageTextRetrieval"]}
+
+
+def scorer_shapes(values: dict) -> dict[str, Shape]:
+    """The name and shape of every weight of blip2-itm-vit-g with this config.json."""
+    width, contrastive = values["qformer_config"]["hidden_size"], values["image_text_hidden_size"]
+    found: dict[str, Shape] = {"query_tokens": (1, QUERIES, width)}
+    found |= {f"vision_model.{key}": shape for key, shape in _vision(values["vision_config"])}
+    for key, shape in _qformer(values["qformer_config"], True):
+        beside = key.startswith(("embeddings.word", "embeddings.position"))
+        found[key if beside else f"qformer.{key.removeprefix('embeddings.')}"] = shape
+    for name in ("vision_projection", "text_projection"):
+        found |= dict(_linear(name, width, contrastive))
+    return found | dict(_linear("itm_head", width, 2))
+
+
 def _parts(vision: dict, qformer: dict, text: dict) -> dict:
     return {"vision_config": vision, "qformer_config": qformer, "text_config": text}
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import families
@@ -50,7 +51,22 @@ def ask(model_folder, picture, capsys):
 
 class TestHelp:
     @pytest.mark.parametrize(
-        "name", ["", "ask", "caption", "chat", "rank", "explain", "models", "get", "data", "train", "evaluate"]
+        "name",
+        [
+            "",
+            "ask",
+            "caption",
+            "chat",
+            "rank",
+            "explain",
+            "score",
+            "models",
+            "get",
+            "convert",
+            "data",
+            "train",
+            "evaluate",
+        ],
     )
     def test_every_command_explains_itself(self, name, capsys):
         with pytest.raises(SystemExit) as caught:
@@ -99,8 +115,9 @@ class TestPublicNames:
 class TestAnswers:
     def test_ask_prints_what_the_python_interface_answers(self, ask, model_folder, picture):
         shown = ask("ask", QUESTION, "--max-new-tokens", 8)
-        settings = blip2_core.AnswerSettings(max_new_tokens=8)
-        expected = blip2_core.load(model_folder).ask(picture, QUESTION, settings)
+        blip2 = blip2_core.load(model_folder)
+        settings = replace(blip2.answer_settings(), max_new_tokens=8)
+        expected = blip2.ask(picture, QUESTION, settings)
         assert expected and shown == (0, f"{expected}\n", "")
 
     def test_json_is_one_object_on_one_line(self, ask, model_folder):
@@ -121,15 +138,25 @@ class TestAnswers:
         assert drawn(1) == drawn(1) != drawn(2)
 
     def test_every_answer_option_reaches_the_settings(self, ask):
-        plain = ask("ask", QUESTION, "--max-new-tokens", 12)[1].strip()
-        assert ask("ask", QUESTION, "--max-new-tokens", 12, "--stop", plain[3:5])[1].strip() == plain[:3].strip()
-        assert ask("ask", QUESTION, "--max-new-tokens", 12, "--repetition-penalty", 5)[1].strip() != plain
+        short = ["--max-new-tokens", 12, "--beams", 1]
+        plain = ask("ask", QUESTION, *short)[1].strip()
+        assert ask("ask", QUESTION, *short, "--stop", plain[3:5])[1].strip() == plain[:3].strip()
+        assert ask("ask", QUESTION, *short, "--repetition-penalty", 5)[1].strip() != plain
         beams = ["--beams", 3, "--length-penalty", -1, "--min-new-tokens", 2, "--top-k", 5, "--top-p", 0.9]
         assert ask("ask", QUESTION, "--max-new-tokens", 12, *beams)[0] == 0
 
+    def test_the_mode_chooses_the_prompt_and_how_the_answer_is_searched(self, ask, model_folder, picture):
+        facts = json.loads(ask("ask", QUESTION, "--mode", "short", "--json")[1])
+        assert facts["prompt"] == f"Question: {QUESTION} Short answer:"
+        assert facts["answer"] == blip2_core.load(model_folder).ask(picture, QUESTION, mode="short")
+        assert (
+            json.loads(ask("ask", QUESTION, "--mode", "long", "--max-new-tokens", 4, "--json")[1])["prompt"] == QUESTION
+        )
+
     def test_caption_prints_the_caption_and_its_prompt(self, ask, model_folder, picture):
         shown = ask("caption", "--max-new-tokens", 8)
-        expected = blip2_core.load(model_folder).caption(picture, blip2_core.AnswerSettings(max_new_tokens=8))
+        settings = blip2_core.AnswerSettings(max_new_tokens=8, min_new_tokens=8, num_beams=5)
+        expected = blip2_core.load(model_folder).caption(picture, settings)
         assert expected and shown == (0, f"{expected}\n", "")
         facts = json.loads(ask("caption", "--max-new-tokens", 8, "--json")[1])
         assert facts["answer"] == expected and facts["prompt"] == "A short image description:"

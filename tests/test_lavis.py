@@ -3,13 +3,15 @@
 import pytest
 import torch
 from families import picture, refusal
-from public_folders import draw_weights, write_folder
-from public_layouts import BY_NAME
+from public_folders import draw, draw_weights, write_folder, write_scorer_folder
+from public_layouts import BY_NAME, scorer_config, scorer_shapes
+from safetensors.torch import load_file
 
 from blip2_core.answer import AnswerSettings
 from blip2_core.checkpoint import load
 from blip2_core.errors import CheckpointError
 from blip2_core.lavis import convert_lavis, public_name
+from blip2_core.scorer import load_scorer
 
 SIX = AnswerSettings(max_new_tokens=6, min_new_tokens=6)
 RENAMED = {
@@ -127,6 +129,26 @@ def test_a_text_branch_has_no_place_in_a_blip_2_and_is_reported(tmp_path):
     assert "Qformer.bert.encoder.layer.0.intermediate.dense.weight" in report.unused
     assert not any("layernorm" in name or "_query" in name for name in report.unused)
     assert load(tmp_path / "new").ask(picture(), "What?", SIX)
+
+
+def test_a_stage_1_file_becomes_a_folder_that_scores(tmp_path):
+    """LAVIS's blip2_pretrained.pth: its heads and text branch have a place in the scoring model."""
+    base, shapes = write_scorer_folder(tmp_path / "base"), scorer_shapes(scorer_config(shrunk=True))
+    trained = {name: tensor for name, tensor in draw(shapes, seed=1).items() if not name.startswith("vision_model.")}
+    state = {}
+    for name, tensor in trained.items():
+        name = name.replace("_projection.", "_proj.")
+        name = "Qformer.bert." + name if name.startswith("embeddings.") else _lavis_name(name, "none")
+        state[name] = tensor
+    state |= {"temp": torch.tensor(0.07), "Qformer.cls.predictions.bias": torch.ones(9)}
+    torch.save({"model": state}, tmp_path / "pretrained.pth")
+    report = convert_lavis(tmp_path / "pretrained.pth", base, tmp_path / "new")
+    assert report.unused == ("temp", "Qformer.cls.predictions.bias") and set(report.taken) == set(trained)
+    written = load_file(tmp_path / "new" / "model.safetensors")
+    assert all(torch.equal(written[name], tensor) for name, tensor in trained.items())
+    assert load_scorer(tmp_path / "new").similarity(picture(), ["a cat"]) != load_scorer(base).similarity(
+        picture(), ["a cat"]
+    )
 
 
 def refused(*arguments) -> str:

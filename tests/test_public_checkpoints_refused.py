@@ -147,7 +147,7 @@ def test_the_checkpoint_that_only_scores(sound_opt, tmp_path):
     edit(folder / "config.json", architectures=["Blip2ForImageTextRetrieval"])
     assert refusal(folder) == (
         "@: this model scores how well a text fits a picture and has no language model to answer with. "
-        "Load one that has, such as Salesforce/blip2-opt-2.7b."
+        "Load one that has, such as Salesforce/blip2-opt-2.7b, or score with: python -m blip2_core score"
     )
 
 

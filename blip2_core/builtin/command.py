@@ -59,6 +59,7 @@ def run_models(args: argparse.Namespace) -> int:
         if name not in downloaded:
             _say(f"  {name}")
     _say("\nLoad one with --model NAME; a folder in the Hugging Face layout works too.")
+    _say("Salesforce/blip2-itm-vit-g has no language model; it is for: python -m blip2_core score")
     return 0
 
 

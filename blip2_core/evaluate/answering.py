@@ -28,9 +28,9 @@ Item = TypeVar("Item")
 
 
 def answer_questions(
-    blip2: "Blip2", questions: Sequence[Question], settings: AnswerSettings, *, batch_size: int
+    blip2: "Blip2", questions: Sequence[Question], settings: AnswerSettings, *, batch_size: int, mode: str | None = None
 ) -> list[str]:
-    """Ask every question about its picture; the answers come in the order of the questions."""
+    """Ask every question about its picture, for answers of a mode; they come in the order of the questions."""
     by_picture: dict[Path, list[int]] = {}
     for index, question in enumerate(questions):
         by_picture.setdefault(question.image, []).append(index)
@@ -43,7 +43,7 @@ def answer_questions(
         for batch in _batches(asked, batch_size):
             images = [seen[questions[index].image] for index in batch]
             texts = [questions[index].question for index in batch]
-            for index, answer in zip(batch, blip2.ask_batch(images, texts, settings), strict=True):
+            for index, answer in zip(batch, blip2.ask_batch(images, texts, settings, mode=mode), strict=True):
                 answers[index] = answer
             notes.count(len(batch))
     return answers
@@ -63,7 +63,7 @@ def caption_images(
 
 
 def answer_in_words(
-    blip2: "Blip2", questions: Sequence[Question], settings: AnswerSettings, *, batch_size: int
+    blip2: "Blip2", questions: Sequence[Question], settings: AnswerSettings, *, batch_size: int, mode: str | None = None
 ) -> list[str]:
     """Ask the language model alone, told the name of the thing in words instead of shown it.
 
@@ -75,7 +75,8 @@ def answer_in_words(
     notes = _Notes("answers in words", len(texts))
     for batch in _batches(sorted(range(len(texts)), key=lambda index: len(texts[index])), batch_size):
         no_picture = embeddings.new_zeros(len(batch), 0, embeddings.shape[1])  # (B, 0, Dl)
-        inputs = blip2.adapter.prompt_inputs(no_picture, [blip2.prompt(texts[index]) for index in batch])
+        prompts = [blip2.prompt(texts[index], mode=mode) for index in batch]
+        inputs = blip2.adapter.prompt_inputs(no_picture, prompts)
         for index, answer in zip(batch, generate_text(blip2.adapter, inputs, settings), strict=True):
             answers[index] = answer
         notes.count(len(batch))

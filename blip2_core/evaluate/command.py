@@ -34,8 +34,9 @@ def add_parser(subparsers: Any) -> None:
     add("--limit", type=_positive, metavar="N", help="take N records drawn at random instead of all")
     add("--seed", type=_seed, default=0, help="of every random draw (0)")
     add("--batch-size", type=_positive, default=32, metavar="N", help="pictures and questions at a time (32)")
-    add("--num-beams", type=_positive, metavar="N", help="beams instead of the task's own (captions 5, questions 1)")
+    add("--num-beams", type=_positive, metavar="N", help="beams instead of the task's own")
     add("--precision", choices=PRECISIONS, default="auto", help="of the language model; auto is fp32 on a CPU")
+    add("--withhold-question", action="store_true", help="measure without telling the Q-Former the question")
     add("--device", default="auto", help='"auto", "cpu" or "cuda"')
     add("--out", type=Path, metavar="FILE", help="JSON file that gets the result; results of other tasks in it stay")
     add("--answers", type=Path, metavar="FILE", help="JSON lines file that gets every answer")
@@ -60,17 +61,21 @@ def run(args: argparse.Namespace) -> int:
 def _measure(args: argparse.Namespace) -> int:
     """Check all that can be checked first, then load the model, answer, score and write."""
     import time
+    from dataclasses import replace
 
+    from ..answer_settings import AnswerSettings
     from ..builtin.progress import ProgressBar
     from ..checkpoint import load
     from .report import expect_same_weights, plain_table, table_rows, write_answers, write_report
     from .tasks import run_task, settings_for
 
     _check_outputs(args)
-    settings = settings_for(args.task, args.num_beams)
+    AnswerSettings(num_beams=args.num_beams or 1)  # too many are refused now, not after the load
     work = _read_work(args)
     with ProgressBar() as bar:
         blip2 = load(args.model, precision=args.precision, device=args.device, progress=bar)
+    blip2 = replace(blip2, withholds_question=args.withhold_question)
+    settings = settings_for(args.task, args.num_beams, blip2.model.config)
     facts = _facts(blip2)
     if args.out is not None:
         expect_same_weights(args.out, facts)
@@ -153,7 +158,9 @@ def _facts(blip2: "Blip2") -> "ModelFacts":
         for name, tensor in sorted(module.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return ModelFacts(str(blip2.name), blip2.precision, str(blip2.device), digest.hexdigest())
+    return ModelFacts(
+        str(blip2.name), blip2.precision, str(blip2.device), digest.hexdigest(), blip2.withholds_question
+    )  # fmt: skip
 
 
 def _versions(task: str) -> dict[str, str]:

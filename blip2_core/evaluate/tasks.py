@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..answer_settings import AnswerSettings
+from ..decoding import answer_settings, caption_settings, is_greedy
 from .answering import IN_WORDS, answer_in_words, answer_questions, caption_images
 from .records import CaptionedImage, Question
 from .scoring import (
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
 
 BEGINNING_ALIKE = "for questions of the same source and kind with the same first two words"
 
-# Captions are searched with beams, as is usual where they are scored; questions are answered
-# as in the chat, with the likeliest word each time.
+# Of the small models with a hybrid ViT: captions are searched with beams, as is usual where they are scored; questions
+# are answered as in the chat, with the likeliest word each time. Public checkpoints are decoded as in the papers.
 SETTINGS = {
     "caption": AnswerSettings(max_new_tokens=30, num_beams=5),
     "vqa": AnswerSettings(max_new_tokens=12),
     "name": AnswerSettings(max_new_tokens=20),
     "instruct": AnswerSettings(max_new_tokens=64),
 }
+MODES = {"vqa": "short", "name": "short", "instruct": "long"}
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,16 @@ class TaskResult:
     rules: tuple[str, ...]
 
 
-def settings_for(task: str, num_beams: int | None) -> AnswerSettings:
-    """The task's own decoding settings, with another number of beams if one is given."""
-    settings = SETTINGS[task]
+def settings_for(task: str, num_beams: int | None, config: Any) -> AnswerSettings:
+    """How a task is decoded with a model of this config, with another number of beams if one is given."""
+    if is_greedy(config):
+        settings = SETTINGS[task]
+    elif task == "caption":
+        settings = caption_settings(config)
+    elif task == "vqa":
+        settings = answer_settings(config, MODES[task])
+    else:
+        settings = replace(answer_settings(config, MODES[task]), max_new_tokens=SETTINGS[task].max_new_tokens)
     return settings if num_beams is None else replace(settings, num_beams=num_beams)
 
 
@@ -80,12 +89,13 @@ def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_
     if work.task == "caption":
         captions = caption_images(blip2, work.images, settings, batch_size=batch_size)
         return _caption_result(work, captions, blip2.template.caption_question, seed=seed)
-    answers = answer_questions(blip2, work.questions, settings, batch_size=batch_size)
+    mode = MODES[work.task]
+    answers = answer_questions(blip2, work.questions, settings, batch_size=batch_size, mode=mode)
     if work.task == "vqa":
         return _vqa_result(work, answers, seed)
     if work.task == "name":
         return _name_result(work, answers, seed)
-    in_words = answer_in_words(blip2, work.questions, settings, batch_size=batch_size)
+    in_words = answer_in_words(blip2, work.questions, settings, batch_size=batch_size, mode=mode)
     return _instruct_result(work, answers, in_words, seed=seed)
 
 

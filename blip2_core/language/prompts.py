@@ -58,6 +58,8 @@ class PromptTemplate:
         caption: the complete prompt that asks for a caption.
         history: how the answered turns stand in front of the question, with {turns}.
         caption_question: what the Q-Former reads when a caption is asked for; left out, the same as `caption`.
+        short_question: the form of a question that is to be answered in a word or a few; left out, `question`.
+        long_question: the form of a question that is to be answered at length; left out, `question`.
 
     Raises:
         ConfigError: a form without its gaps, or with gaps that nothing fills.
@@ -69,11 +71,16 @@ class PromptTemplate:
     caption: str
     history: str = "{turns}"
     caption_question: str = ""
+    short_question: str = ""
+    long_question: str = ""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             _expect_text(field.name, getattr(self, field.name))
         _expect_gaps("question", self.question, ["question"])
+        for name in ("short_question", "long_question"):
+            if form := getattr(self, name):
+                _expect_gaps(name, form, ["question"])
         _expect_gaps("turn", self.turn, ["question", "answer"])
         _expect_gaps("history", self.history, ["turns"])
         if not self.answer_end:
@@ -81,8 +88,14 @@ class PromptTemplate:
         if not self.caption_question:
             object.__setattr__(self, "caption_question", self.caption)
 
-    def render(self, question: str, history: Sequence[Turn] = ()) -> Prompt:
-        """Write the prompt for `question`, after the answered turns in `history`, oldest first."""
+    def render(self, question: str, history: Sequence[Turn] = (), mode: str | None = None) -> Prompt:
+        """Write the prompt for `question`, after the answered turns in `history`, oldest first.
+
+        Args:
+            question: what is asked.
+            history: earlier questions and their answers.
+            mode: "short" or "long" for the form that asks for such an answer, where the model has one.
+        """
         turns = [""]
         for asked, answered in history:
             turns = _join(turns, self._render_turn(asked, answered))
@@ -92,9 +105,19 @@ class PromptTemplate:
             if after:
                 turns[-1] = turns[-1].rstrip(" \t")
             pieces = _join(_join([before], turns), [after])
-        pieces = _join(pieces, _fill(self.question, question=question))
+        pieces = _join(pieces, _fill(self._form(mode), question=question))
         pieces[-1] = pieces[-1].rstrip(" \t")  # a space at the end changes the first token of the answer
         return Prompt(*pieces)
+
+    def qformer_question(self, question: str, mode: str | None = None) -> str:
+        """What the Q-Former reads: the question alone, but the whole short form where the model has one of its own.
+
+        InstructBLIP's two readers were always given the same instruction.
+        """
+        return str(self.render(question, mode=mode)) if mode == "short" and self.short_question else question
+
+    def _form(self, mode: str | None) -> str:
+        return {"short": self.short_question, "long": self.long_question}.get(mode or "") or self.question
 
     @property
     def caption_prompt(self) -> Prompt:
@@ -195,6 +218,7 @@ T5 = PromptTemplate(
     turn="Question: {question} Short answer: {answer}. ",
     answer_end="</s>",
     caption="a photo of",
+    long_question="Question: {question} Answer:",
 )
 INSTRUCT = PromptTemplate(
     question="{question}",
@@ -202,6 +226,7 @@ INSTRUCT = PromptTemplate(
     answer_end="</s>",
     caption="A short image description:",
     history="dialog history: {turns}\n",
+    short_question="Question: {question} Short answer:",
 )
 CHATML = PromptTemplate(
     question="<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n",

@@ -62,7 +62,7 @@ class TestRuns:
         report = json.loads(out.read_text())["vqa-test"]
         assert (report["n"], report["limit"], report["seed"], report["batch_size"]) == (5, 5, 3, 4)
         assert report["settings"]["num_beams"] == 2
-        assert report["settings"]["max_new_tokens"] == 12
+        assert (report["settings"]["max_new_tokens"], report["settings"]["length_penalty"]) == (10, 0)  # the family's
         assert (report["model"]["precision"], report["model"]["device"]) == ("bf16", "cpu")
         assert {"python", "torch", "transformers"} <= set(report["versions"])
         assert report["seconds"] >= 0

@@ -1,0 +1,279 @@
+"""Beside the road: where each query looked for this question, and which patches of the picture one answer rests on.
+
+The Q-Former's queries read the picture through cross-attention, so its weights say where each query looked. They do not
+say whether the answer used what was seen there. That is what the gradient is for: how much the log-probability of the
+answer would change with each weight. Weight times gradient, where it is positive, summed up over layers, heads and
+queries, is the relevance of a patch.
+
+On the road attention is computed in one fused step that keeps no weights. Here hooks recompute them beside it, for one
+question; nothing on the road gets slower.
+
+Paper: Generic Attention-model Explainability (arXiv 2103.15679), section 3, equation 5.
+Differs from the paper: only the cross-attention is followed, not the self-attention before and after it.
+"""
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from .errors import QuestionError, SettingsError, ShapeError
+from .language import PromptInputs, Turn, check_question
+from .ranking import candidate_ids, check_candidates
+from .vision import HybridViTConfig
+
+if TYPE_CHECKING:
+    from .language import LanguageAdapter
+    from .model import Blip2, ImageSource, SeenImage
+    from .qformer import MultiHeadAttention, QFormer
+
+Box = tuple[float, float, float, float]
+HEAT = ((0.0, (255, 225, 120)), (0.5, (255, 140, 30)), (1.0, (215, 25, 45)))  # value, and its colour
+
+
+@dataclass(frozen=True)
+class QueryAttention:
+    """Where each query looked.
+
+    Args:
+        layers: which layers of the Q-Former see the picture.
+        weights: (layers, Q, H, W) floats on the grid of patches, averaged over heads; a query's weights sum up to 1
+            together with what it gave the class token.
+        class_token: (layers, Q) floats, what each query gave the class token, which has no place in the picture.
+        box: left, top, right, bottom of the picture on the grid, whose cells have the size 1.
+    """
+
+    layers: tuple[int, ...]
+    weights: np.ndarray
+    class_token: np.ndarray
+    box: Box
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(Q, H, W) floats: the mean over layers."""
+        return self.weights.mean(axis=0)
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """How much each patch of the picture speaks for one answer.
+
+    Args:
+        values: (H, W) floats on the grid of patches, 0-1, the largest 1; all 0 where no patch speaks for the answer.
+        log_probability: of the answer, the natural logarithm.
+        box: left, top, right, bottom of the picture on the grid, whose cells have the size 1.
+    """
+
+    values: np.ndarray
+    log_probability: float
+    box: Box
+
+
+@torch.no_grad()
+def query_attention(blip2: "Blip2", image: "ImageSource | SeenImage", question: str) -> QueryAttention:
+    """Where each query looks in a picture when it is told this question.
+
+    Args:
+        blip2: the model.
+        image: a path, bytes, a PIL image, or what `Blip2.see` returned.
+        question: what is asked; a Q-Former without text looks at the same places whatever it is.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        QuestionError: the question cannot be asked.
+    """
+    question = check_question(question)
+    with _watched(blip2.model.qformer) as weights:
+        blip2.visual_prompt([blip2.see(image)], [question])
+    found = torch.stack([layer[0].float().mean(0).cpu() for layer in weights])  # (layers, Q, N)
+    side, box = _grid(blip2.model.config.vision_config, found.shape[-1])
+    layers = blip2.model.qformer.encoder.layer
+    return QueryAttention(
+        layers=tuple(index for index, layer in enumerate(layers) if layer.sees_image),
+        weights=found[..., 1:].unflatten(-1, (side, side)).numpy(),
+        class_token=found[..., 0].numpy(),
+        box=box,
+    )
+
+
+def relevance(
+    blip2: "Blip2",
+    image: "ImageSource | SeenImage",
+    question: str,
+    answer: str,
+    *,
+    history: Sequence[Turn] = (),
+    mode: str | None = None,
+) -> Relevance:
+    """Which patches of a picture speak for an answer: one pass through Q-Former and language model, and one back.
+
+    Args:
+        blip2: the model, in any precision.
+        image: a path, bytes, a PIL image, or what `Blip2.see` returned.
+        question: what was asked.
+        answer: what was answered, by the model or by anybody.
+        history: the turns that the language model read before the question.
+        mode: in which it was asked, as for `Blip2.ask`.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        QuestionError: the question or the answer cannot be read, or they are too long together.
+        SettingsError: a precision in which the gradients overflow.
+    """
+    question, (answer,) = check_question(question), check_candidates([answer])
+    prompt = blip2.prompt(question, history, mode)
+    answer_ids = candidate_ids(blip2.adapter, prompt, answer)[:-1]  # the end says nothing about the picture
+    image_embeds = blip2.see(image).image_embeds.detach()
+    with torch.enable_grad(), _watched(blip2.model.qformer) as weights:
+        ids, mask = blip2.tokenize_for_qformer([question])
+        # With a leaf at the very beginning the weights have gradients even where all parts are frozen.
+        visual_prompt = blip2.model.project(blip2.model.query(image_embeds.requires_grad_(), ids, mask))
+        inputs = blip2.adapter.prompt_inputs(visual_prompt, [prompt])
+        score = _log_probability(blip2.adapter, inputs, answer_ids)
+        gradients = torch.autograd.grad(score, weights)
+    image_embeds.requires_grad_(False)
+    layers = zip(weights, gradients, strict=True)
+    found = sum((weight.detach() * gradient).float().clamp(min=0).sum((0, 1, 2)) for weight, gradient in layers)
+    assert isinstance(found, Tensor)  # (N,)
+    if not bool(found.isfinite().all()):
+        raise SettingsError(f"precision: the gradients overflow in {blip2.precision}. Load the model in bf16 or fp32.")
+    side, box = _grid(blip2.model.config.vision_config, len(found))
+    patches = found[1:].unflatten(0, (side, side)).cpu().numpy()
+    return Relevance(_to_one(patches), float(score.detach()), box)
+
+
+def enlarge(values: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """Spread values on the grid of patches over the picture, smoothly.
+
+    The picture was squashed to a square before the grid was laid on it, so each side is stretched by its own factor.
+
+    Args:
+        values: (H, W) floats, 0-1, on the grid.
+        box: of the picture on the grid.
+        size: width and height of the picture, pixels.
+
+    Returns:
+        (height, width) floats, 0-1.
+    """
+    image = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box)).clip(0, 1)
+
+
+def overlay(values: np.ndarray, box: Box, size: tuple[int, int], *, opacity: float = 0.7) -> Image.Image:
+    """A picture to lay over the picture: clear where a value is 0, then yellow, orange and red at 1.
+
+    Args:
+        values: (H, W) floats, 0-1, on the grid of patches.
+        box: of the picture on the grid.
+        size: width and height of the picture, pixels.
+        opacity: how much of the picture the highest value hides, 0-1.
+
+    Returns:
+        An RGBA picture of this size.
+
+    Raises:
+        SettingsError: an opacity out of its range.
+    """
+    if not 0 <= opacity <= 1:
+        raise SettingsError(f"opacity: expected a number from 0 to 1, got {opacity!r}.")
+    spread = enlarge(values, box, size)  # (height, width)
+    stops = [stop for stop, _ in HEAT]
+    channels = [np.interp(spread, stops, [colour[channel] for _, colour in HEAT]) for channel in range(3)]
+    heat = np.dstack([*channels, 255 * opacity * spread])  # (height, width, 4)
+    return Image.fromarray(np.rint(heat).astype(np.uint8))
+
+
+@contextmanager
+def _watched(qformer: "QFormer") -> Iterator[list[Tensor]]:
+    """Collect the cross-attention's weights, (B, heads, Q, N) a layer, of what this thread runs within the block."""
+    weights: list[Tensor] = []
+    thread = threading.get_ident()
+
+    def attend(attention: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        if threading.get_ident() != thread:
+            return output
+        attended, seen = _attend(attention, *inputs[:2])  # type: ignore[arg-type]
+        weights.append(seen)
+        return attended
+
+    hooks = [
+        layer.crossattention.attention.register_forward_hook(attend)
+        for layer in qformer.encoder.layer
+        if layer.sees_image
+    ]
+    try:
+        yield weights
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _attend(attention: "MultiHeadAttention", hidden: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+    """What `MultiHeadAttention` computes without a mask, step by step, and the weights on the way."""
+    query, key, value = (
+        part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)  # (B, heads, length, Dq / heads)
+        for part in (attention.query(hidden), attention.key(source), attention.value(source))
+    )
+    weights = (query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])).softmax(dim=-1)  # (B, heads, Q, N)
+    return (weights @ value).transpose(1, 2).flatten(2), weights
+
+
+def _log_probability(adapter: "LanguageAdapter", inputs: PromptInputs, answer_ids: list[int]) -> Tensor:
+    """The log-probability of an answer after one prompt, with its graph."""
+    room, model = adapter.room(inputs), adapter.language_model
+    if room is not None and len(answer_ids) > room:
+        raise QuestionError(
+            f"answer: expected at most {room:,} tokens after this question, got {len(answer_ids):,}; shorten it."
+        )
+    embeds, mask = inputs.inputs_embeds, inputs.attention_mask
+    written = torch.tensor([answer_ids], device=embeds.device)  # (1, T)
+    if model.config.is_encoder_decoder:
+        begin = written.new_full((1, 1), model.config.decoder_start_token_id)
+        begun = torch.cat([begin, written[:, :-1]], dim=1)
+        logits = model(inputs_embeds=embeds, attention_mask=mask, decoder_input_ids=begun, use_cache=False).logits
+    else:
+        text = model.get_input_embeddings()(written[:, :-1]).to(embeds.dtype)
+        embeds = torch.cat([embeds, text], dim=1)  # (1, Q + T, Dl)
+        logits = model(inputs_embeds=embeds, attention_mask=embeds.new_ones(embeds.shape[:2]), use_cache=False).logits
+    scores = logits[:, -len(answer_ids) :].float().log_softmax(dim=-1)  # (1, T, V)
+    return scores.gather(2, written[..., None].to(scores.device)).sum()
+
+
+def _to_one(values: np.ndarray) -> np.ndarray:
+    """Scaled so that the largest value is 1."""
+    largest = float(values.max())
+    return values / largest if largest > 0 else np.zeros_like(values)
+
+
+def _grid(vision_config: Any, num_image_tokens: int) -> tuple[int, Box]:
+    """How many patches a side has, and where the picture lies on their grid."""
+    side = math.isqrt(num_image_tokens - 1)
+    if side * side != num_image_tokens - 1:
+        raise ShapeError(f"image_embeds: expected a class token and a square of patches, got {num_image_tokens}.")
+    low, high = 0.0, float(side)
+    if isinstance(vision_config, HybridViTConfig):
+        low, high = _on_convolutions(vision_config.image_size, vision_config.patch_size)
+    return side, (low, low, high, high)
+
+
+def _on_convolutions(image_size: int, patch_size: int) -> tuple[float, float]:
+    """Where a picture begins and ends on a grid that convolutions of stride 2 with "same" padding left of it.
+
+    A cell of theirs is centered at an odd pixel where the side was even, at an even one where it was odd, so the grid
+    of pocket goes from edge to edge: its first and its last cell are centered on the edges of the picture.
+    """
+    sides = [image_size]
+    while 2 ** len(sides) < patch_size:
+        sides.append(-(-sides[-1] // 2))
+    first = 0
+    for side in reversed(sides):
+        first = 2 * first + (side % 2 == 0)
+    begin = 0.5 - (first + 0.5) / patch_size  # on the grid the first cell's center is at 0.5
+    return begin, begin + image_size / patch_size

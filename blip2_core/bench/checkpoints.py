@@ -1,0 +1,263 @@
+"""Full-size public checkpoints with random weights on a GPU: loading, memory, equal logits, a streamed answer.
+
+`transformers`' own classes are measured beside ours: their 8-bit load also quantizes the image encoder and leaves other
+parts in other precisions, so memory differs; in bf16 both must say the same.
+"""
+
+import gc
+import json
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..answer_settings import AnswerSettings
+from ..builtin.command import PUBLIC_CHECKPOINTS
+from ..checkpoint import HF_CLASSES, load
+from ..errors import SettingsError
+from ..memory import LoadReport, size
+from ..model import Blip2
+from ..quantize import is_t5
+from .random_folder import write_random_folder
+
+QUESTION = "What is in the picture?"
+STREAMED = AnswerSettings(max_new_tokens=64, min_new_tokens=64)
+LEAST_COSINE = 0.999
+OURS, THEIRS = "blip2_core", "transformers"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One load of one model.
+
+    Args:
+        library: "blip2_core" or "transformers".
+        precision: of the language model.
+        load_seconds: from the call to the last weight on its device.
+        bytes: held by the weights afterwards; on a GPU as its allocator says.
+        peak_bytes: of the GPU during load and answer; 0 on a CPU.
+        first_token_seconds: picture, question and the first token of a streamed answer; None where none was asked for.
+        tokens_per_second: of that answer, after its first token.
+        cosine: of its first logits with those of `transformers` in bf16; None where they are not compared.
+    """
+
+    library: str
+    precision: str
+    load_seconds: float
+    bytes: int
+    peak_bytes: int
+    first_token_seconds: float | None = None
+    tokens_per_second: float | None = None
+    cosine: float | None = None
+
+
+def pick_place(*, small: bool) -> torch.device:
+    """Where it is measured.
+
+    Raises:
+        SettingsError: full size, and no GPU.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if small:
+        return torch.device("cpu")
+    raise SettingsError(
+        "no GPU here: this measures full-size models on one, and nothing was measured. "
+        "To try the script out with tiny models, add --small."
+    )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise for a name that is no public checkpoint.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    for name in names:
+        if name not in PUBLIC_CHECKPOINTS:
+            raise SettingsError(f"--models: expected hub ids such as {PUBLIC_CHECKPOINTS[0]}, got {name!r:.80}.")
+
+
+def measure_all(names: Sequence[str], *, device: torch.device, small: bool, scratch: Path | None) -> dict[str, Any]:
+    """Measure every model; the weights of one at a time are on the disk.
+
+    Args:
+        names: hub ids.
+        device: where.
+        small: tiny copies of the models.
+        scratch: a folder for the weights; the system's own if None.
+    """
+    found = {}
+    for name in names:
+        with tempfile.TemporaryDirectory(dir=scratch) as room:
+            folder = Path(room) / "model"
+            written = write_random_folder(name, folder, small=small, device=device)
+            rows = list(_measure(folder, device))
+            found[name] = {"bytes_on_disk": written, "loads": [asdict(row) for row in rows]}
+            shutil.rmtree(folder)
+    return {"device": _describe(device), "small": small, "versions": _versions(), "models": found}
+
+
+def _measure(folder: Path, device: torch.device) -> Iterator[Measured]:
+    """transformers in bf16 and in 8-bit, then ours in every precision."""
+    values = json.loads((folder / "config.json").read_text())
+    with _loaded_by_transformers(folder, device, int8=False) as (measured, model):
+        expected = _logits_of_transformers(model, folder, values)
+        yield measured
+    with _loaded_by_transformers(folder, device, int8=True) as (measured, _):
+        yield measured
+    half = [] if device.type == "cpu" or is_t5(values["text_config"]["model_type"]) else ["fp16"]
+    for precision in ("bf16", *half, "int8", "int4"):
+        yield _measure_ours(folder, device, precision, expected)
+
+
+def _measure_ours(folder: Path, device: torch.device, precision: str, expected: Tensor) -> Measured:
+    _forget(device)
+    reports: list[LoadReport] = []
+    began = time.perf_counter()
+    blip2 = load(folder, precision=precision, device=device.type, report=reports.append)
+    seconds = time.perf_counter() - began
+    held = torch.cuda.memory_allocated() if device.type == "cuda" else sum(reports[0].bytes.values())
+    logits = _our_logits(blip2)
+    blip2.ask(_picture(), QUESTION, replace(STREAMED, max_new_tokens=2, min_new_tokens=2))  # warm
+    stream = blip2.stream(_picture(), QUESTION, STREAMED)
+    began = time.perf_counter()
+    for _ in stream:
+        pass
+    answer = stream.report
+    assert answer is not None
+    first = answer.seconds_to_first_token or answer.seconds
+    return Measured(
+        library=OURS,
+        precision=precision,
+        load_seconds=seconds,
+        bytes=held,
+        peak_bytes=_peak(device),
+        first_token_seconds=first,
+        tokens_per_second=(answer.num_tokens - 1) / max(answer.seconds - first, 1e-9),
+        cosine=torch.nn.functional.cosine_similarity(logits, expected, dim=0).item(),
+    )
+
+
+def _our_logits(blip2: Blip2) -> Tensor:
+    """(V,) scores of the first token."""
+    inputs = blip2.adapter.prompt_inputs(
+        blip2.visual_prompt([blip2.see(_picture())], [QUESTION]), [blip2.prompt(QUESTION)]
+    )
+    return blip2.adapter.start(inputs).logits[0].float().cpu()
+
+
+@contextmanager
+def _loaded_by_transformers(folder: Path, device: torch.device, *, int8: bool) -> Iterator[tuple[Measured, Any]]:
+    import transformers
+
+    _forget(device)
+    kind = getattr(transformers, HF_CLASSES[json.loads((folder / "config.json").read_text())["model_type"]])
+    options: dict[str, Any] = {"dtype": torch.float16 if int8 and device.type == "cuda" else torch.bfloat16}
+    if int8:
+        options["quantization_config"] = transformers.BitsAndBytesConfig(load_in_8bit=True)
+    began = time.perf_counter()
+    model = kind.from_pretrained(folder, device_map={"": device}, **options).eval()
+    seconds = time.perf_counter() - began
+    held = torch.cuda.memory_allocated() if device.type == "cuda" else model.get_memory_footprint()
+    yield Measured(THEIRS, "int8" if int8 else "bf16", seconds, held, _peak(device)), model
+    del model
+
+
+@torch.no_grad()
+def _logits_of_transformers(model: Any, folder: Path, values: dict[str, Any]) -> Tensor:
+    """(V,) scores of the first token, the way `transformers` is asked: a place holder for each query."""
+    from ..image import ImageProcessor
+    from ..language import template_for
+    from ..model_folder import read_tokenizer
+
+    device = model.device
+    prompt = str(template_for(model.config).render(QUESTION))
+    ids = read_tokenizer(folder)(prompt).input_ids
+    pixel_values = ImageProcessor.from_folder(folder)([_picture()]).to(device, torch.bfloat16)
+    inputs: dict[str, Tensor] = {
+        "input_ids": torch.tensor([[values["image_token_index"]] * values["num_query_tokens"] + ids], device=device),
+    }
+    if (folder / "qformer_tokenizer").is_dir():
+        asked = read_tokenizer(folder / "qformer_tokenizer")(QUESTION).input_ids
+        inputs["qformer_input_ids"] = torch.tensor([asked], device=device)
+    if values["text_config"].get("is_encoder_decoder"):
+        start = values["text_config"]["decoder_start_token_id"]
+        inputs["decoder_input_ids"] = torch.tensor([[start]], device=device)
+    return model(pixel_values=pixel_values, **inputs).logits[0, -1].float().cpu()
+
+
+def _picture() -> Image.Image:
+    """A picture with something to see: two gradients."""
+    row = Image.linear_gradient("L")
+    return Image.merge("RGB", (row, row.rotate(90), Image.radial_gradient("L")))
+
+
+def _forget(device: torch.device) -> None:
+    """Free what the load before held."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _peak(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated() if device.type == "cuda" else 0
+
+
+def _describe(device: torch.device) -> str:
+    return torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {platform.machine()}"
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "transformers", "bitsandbytes", "accelerate", "safetensors")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report as Markdown, a row a load."""
+    note = ", tiny models: the numbers mean nothing" if report["small"] else ""
+    lines = [f"Measured on: {report['device']}{note}", ""]
+    head = ["model", "library", "precision", "load, s", "weights", "peak", "first token, s", "tokens/s", "cosine"]
+    lines += [_line(head), _line(["---"] * len(head))]
+    for name, found in report["models"].items():
+        for row in found["loads"]:
+            peak = size(row["peak_bytes"]) if row["peak_bytes"] else "-"
+            numbers = [_number(row["first_token_seconds"], 2), _number(row["tokens_per_second"], 1)]
+            cosine = _number(row["cosine"], 5)
+            load_seconds = _number(row["load_seconds"], 1)
+            cells = [row["library"], row["precision"], load_seconds, size(row["bytes"]), peak, *numbers, cosine]
+            lines.append(_line([name, *cells]))
+    cosines = [
+        row["cosine"]
+        for found in report["models"].values()
+        for row in found["loads"]
+        if row["library"] == OURS and row["precision"] == "bf16"
+    ]
+    verdict = "yes" if min(cosines) > LEAST_COSINE else "NO"
+    lines += ["", f"bf16 logits are those of transformers (cosine over {LEAST_COSINE}): {verdict}, {min(cosines):.6f}"]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def write_report(file: Path, report: dict[str, Any]) -> None:
+    """Write the report as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report, indent=2) + "\n")

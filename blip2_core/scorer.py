@@ -1,0 +1,250 @@
+"""Scores of texts for a picture: loading what has the heads for it, and `Scorer`, which gives the two numbers.
+
+Two kinds of folder have the heads: the public `Salesforce/blip2-itm-vit-g`, and the `model/` of a stage-1 run, which
+keeps them in a file of their own. Later stages move the Q-Former away from its heads, so they drop them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from transformers import PreTrainedConfig
+
+from .builtin.frozen_parts import FrozenPart, Progress, ensure_trunk
+from .checkpoint import TRUNK_PART
+from .errors import CheckpointError, QuestionError, SettingsError
+from .image import ImageProcessor, open_image
+from .matching import MatchingModel
+from .memory import free_memory, size
+from .model import ImageSource, SeenImage
+from .model_folder import brief, expect_weights, find_folder, only_scores, read_config, read_tokenizer, weight_files
+from .out_of_memory import freed_when_full
+from .precisions import QUANTIZED
+from .quantize import DTYPES, pick_device, pick_precision
+
+HEADS_FILE = "stage1_heads.safetensors"  # of train/stage1.py
+HEADS = ("vision_projection.", "text_projection.", "itm_head.")
+PARTS = ("vision_model.", "query_tokens", "qformer.", *HEADS)
+ROWS = 64  # texts at a time
+MAX_TEXTS = 10_000
+_RENAMED = {"embeddings.": "qformer.embeddings.", "qformer.layernorm.": "qformer.embeddings.layernorm."}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A loaded model that says how well texts fit a picture.
+
+    Args:
+        model: the weights, in evaluation mode.
+        image_processor: pictures to pixel_values.
+        tokenizer: the Q-Former's vocabulary.
+        name: what the person asked for: a folder or a hub id.
+        precision: of the image encoder: "fp32", "bf16" or "fp16".
+    """
+
+    model: MatchingModel
+    image_processor: ImageProcessor
+    tokenizer: Any
+    name: str
+    precision: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where pictures and texts are read."""
+        return self.model.query_tokens.device
+
+    @freed_when_full()
+    @torch.no_grad()
+    def see(self, image: ImageSource | SeenImage) -> SeenImage:
+        """Run the image encoder once; scores of the result do not run it again.
+
+        Raises:
+            ImageError: the picture cannot be read.
+        """
+        if isinstance(image, SeenImage):
+            return image
+        return SeenImage(self.model.encode_image(self.image_processor([open_image(image)])))
+
+    @freed_when_full()
+    @torch.no_grad()
+    def similarity(self, image: ImageSource | SeenImage, texts: Sequence[str]) -> list[float]:
+        """The cosine of the picture and each text, -1 to 1: an order, no probability.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            QuestionError: no text, or one that cannot be read.
+        """
+        texts, seen = check_texts(texts), self.see(image)
+        found = [self.model.similarity(seen.image_embeds, ids, mask)[0] for ids, mask in self._batches(texts)]
+        return torch.cat(found).tolist()
+
+    @freed_when_full()
+    @torch.no_grad()
+    def match_probability(self, image: ImageSource | SeenImage, texts: Sequence[str]) -> list[float]:
+        """How sure the model is that each text fits the picture, 0 to 1; the texts do not compete.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            QuestionError: no text, or one that cannot be read.
+        """
+        texts, seen = check_texts(texts), self.see(image)
+        found = [
+            self.model.match_probability(seen.image_embeds.expand(len(ids), -1, -1), ids, mask)
+            for ids, mask in self._batches(texts)
+        ]
+        return torch.cat(found).tolist()
+
+    def _batches(self, texts: list[str]) -> Iterator[tuple[Tensor, Tensor]]:
+        most = self.model.qformer.config.max_position_embeddings
+        for first in range(0, len(texts), ROWS):
+            rows = texts[first : first + ROWS]
+            batch = self.tokenizer(rows, padding=True, split_special_tokens=True, return_tensors="pt")
+            longest = batch.attention_mask.sum(1)
+            if int(longest.max()) > most:
+                number = first + int(longest.argmax()) + 1
+                raise QuestionError(
+                    f"text {number}: expected at most {most:,} tokens, got {int(longest.max()):,}; shorten it."
+                )
+            yield batch.input_ids.to(self.device), batch.attention_mask.to(self.device)
+
+
+def check_texts(texts: object) -> list[str]:
+    """Return the texts without outer white space.
+
+    Raises:
+        QuestionError: not a list of texts, none in it, too many, or an empty one.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+        raise QuestionError(f"texts: expected a list of texts, got {type(texts).__name__}.")
+    if not 0 < len(texts) <= MAX_TEXTS:
+        raise QuestionError(f"texts: expected 1 to {MAX_TEXTS:,} texts, got {len(texts):,}.")
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str) or not text.strip():
+            what = "an empty one" if isinstance(text, str) else type(text).__name__
+            raise QuestionError(f"text {number}: expected a text, got {what}.")
+    return [text.strip() for text in texts]
+
+
+def load_scorer(
+    name: str | Path = "Salesforce/blip2-itm-vit-g",
+    *,
+    precision: str = "auto",
+    device: str = "auto",
+    progress: Progress | None = None,
+    allow_pickle: bool = False,
+) -> Scorer:
+    """Load a model that scores how well texts fit a picture; its language model, if it has one, stays on the disk.
+
+    Args:
+        name: a hub id or folder laid out as "Salesforce/blip2-itm-vit-g", or the `model/` folder of a stage-1 run.
+        precision: of the image encoder: "auto", "fp32", "bf16" or "fp16"; all else is fp32.
+        device: "auto", "cpu" or "cuda".
+        progress: told (done bytes, total bytes, what) while frozen parts are fetched.
+        allow_pickle: also read `.bin` weights, which can only be trusted from people you trust.
+
+    Raises:
+        CheckpointError: there is no such model, it has no heads for this, or its folder does not fit together.
+        SettingsError: a precision or device that cannot be had here.
+    """
+    place = pick_device(device)
+    chosen = pick_precision(precision, device=place, model_type="")
+    if chosen in QUANTIZED:
+        raise SettingsError(f"precision: {chosen} is for language models, and none scores texts. Use fp32 or bf16.")
+    folder = find_folder(str(name), allow_pickle=allow_pickle)
+    config = read_config(folder)
+    _expect_heads(str(name), folder, config)
+    expect_weights(folder, allow_pickle=allow_pickle)
+    model = _load_weights(str(name), folder, config, progress=progress, device=place)
+    torch.nn.Module.to(model.vision_model, place, DTYPES[chosen])
+    model.to(place).eval().requires_grad_(False)
+    tokenizer = read_tokenizer(folder if only_scores(config) else folder / "qformer_tokenizer")
+    tokenizer.padding_side = "right"
+    return Scorer(model, ImageProcessor.from_folder(folder), tokenizer, str(name), chosen)
+
+
+def _expect_heads(name: str, folder: Path, config: PreTrainedConfig) -> None:
+    if not only_scores(config) and not (folder / HEADS_FILE).is_file():
+        raise CheckpointError(
+            f"{name}: this model has no heads that score texts. Salesforce/blip2-itm-vit-g has, and the model/ folder "
+            "of a run of: python -m blip2_core train stage1"
+        )
+
+
+def _load_weights(
+    name: str, folder: Path, config: Any, *, progress: Progress | None, device: torch.device
+) -> MatchingModel:
+    state = _read_parts(folder)
+    if trunk := (getattr(config, "frozen_parts", None) or {}).get(TRUNK_PART):
+        file = ensure_trunk(FrozenPart.from_dict(TRUNK_PART, trunk), progress=progress)
+        weights = torch.load(file, weights_only=True, map_location="cpu")
+        state |= {f"{TRUNK_PART}.{key}": tensor for key, tensor in weights.items()}
+    head = state.get("vision_projection.weight")
+    with torch.device("meta"):
+        model = MatchingModel(
+            config.vision_config,
+            config.qformer_config,
+            num_query_tokens=config.num_query_tokens,
+            contrastive_width=config.image_text_hidden_size if head is None else len(head),
+        )
+    needs, free = sum(tensor.numel() * 4 for tensor in model.parameters()), free_memory(device)
+    if device.type == "cuda" and needs > free:
+        raise CheckpointError(f"{name}: it needs {size(needs)} of GPU memory, {size(free)} are free. Use --device cpu.")
+    _expect_fitting(folder, model, state)
+    model.load_state_dict(state, assign=True)
+    return model
+
+
+def _read_parts(folder: Path) -> dict[str, Tensor]:
+    """The weights of image encoder, Q-Former and heads, under our names and in fp32."""
+    heads = [folder / HEADS_FILE] if (folder / HEADS_FILE).is_file() else []
+    state: dict[str, Tensor] = {}
+    for file in [*weight_files(folder), *heads]:
+        for key, tensor in _read_file(file):
+            state[_our_name(key)] = tensor.float() if tensor.is_floating_point() else tensor
+    return state
+
+
+def _our_name(key: str) -> str:
+    """The same, but for the text branch, which the public checkpoint keeps beside its Q-Former."""
+    for old, new in _RENAMED.items():
+        if key.startswith(old):
+            return new + key.removeprefix(old)
+    return key
+
+
+def _is_wanted(key: str) -> bool:
+    return _our_name(key).startswith(PARTS) and not key.endswith("position_ids")  # a buffer of older versions
+
+
+def _read_file(file: Path) -> Iterator[tuple[str, Tensor]]:
+    """What is wanted of a file, one weight at a time."""
+    if file.suffix == ".safetensors":
+        with safe_open(file, "pt") as weights:
+            yield from ((key, weights.get_tensor(key)) for key in weights.keys() if _is_wanted(key))
+        return
+    try:
+        state = torch.load(file, weights_only=True, map_location="cpu", mmap=True)
+    except Exception as error:  # damaged in any way, or with more in it than tensors
+        raise CheckpointError(
+            f"{file}: expected a pickle of tensors alone; this one is damaged or holds other things, which are never "
+            f"run ({brief(error)}). Use safetensors."
+        ) from None
+    yield from ((key, tensor) for key, tensor in state.items() if _is_wanted(key))
+
+
+def _expect_fitting(folder: Path, model: MatchingModel, state: dict[str, Tensor]) -> None:
+    own = model.state_dict()
+    problems = [f"{key} is missing" for key in own if key not in state]
+    problems += [f"{key} has no place" for key in state if key not in own]
+    problems += [
+        f"{key}: the file has {tuple(state[key].shape)}, the model needs {tuple(own[key].shape)}"
+        for key in own
+        if key in state and own[key].shape != state[key].shape
+    ]
+    if problems:
+        more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise CheckpointError(f"{folder}: config.json does not fit the weights: {'; '.join(problems[:3])}{more}.")
