@@ -7,13 +7,17 @@ The page is there at once; the model loads behind it, and the page tells how far
 import argparse
 import os
 import sys
+import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser, complain
+from blip2_core.errors import Blip2Error
 from demo.hardware import import_spaces, pick_start
 
 if TYPE_CHECKING:
+    from demo.extras import Extras
     from demo.loading import ModelLoader
 
 POLL = 0.5  # seconds between two looks at the model
@@ -38,6 +42,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--questions-per-minute", **often, help="how many a visitor may ask; %(default)g, and 4 times that an address")
     on_off = argparse.BooleanOptionalAction
     add("--web-pictures", action=on_off, default=not ON_A_SPACE, help="fetch pictures from public web addresses")
+    add(
+        "--link-days", type=_days, default=7.0, metavar="N",
+        help="how long a visitor's own picture is kept for a link that they make; 0 keeps none (%(default)g)",
+    )  # fmt: skip
+    add("--feedback", metavar="FILE.jsonl", help="store thumbs on answers in this file, as text; off without it")
+    add("--compare", metavar="MODEL", help="a second model to compare answers with; off without it")
     return parser
 
 
@@ -49,6 +59,17 @@ def _a_minute(text: str) -> float:
         number = 0.0
     if not 1 <= number <= 1_000_000:
         raise argparse.ArgumentTypeError(f"expected a number from 1 to 1,000,000, got {text!r}")
+    return number
+
+
+def _days(text: str) -> float:
+    """A number of days, 0 to 365."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 365:
+        raise argparse.ArgumentTypeError(f"expected a number of days from 0 to 365, got {text!r}")
     return number
 
 
@@ -73,7 +94,12 @@ def main(argv: list[str] | None = None) -> int:
 
     loader = ModelLoader(args.model, precision=args.precision, device=args.device)
     limits = Limits(questions_a_minute=args.questions_per_minute)
-    page = build_page(loader, limits=limits, web=args.web_pictures)
+    try:
+        extras = _extras(args, loader)
+    except Blip2Error as error:
+        complain(error)
+        return BAD_INPUT
+    page = build_page(loader, limits=limits, web=args.web_pictures, extras=extras)
     try:
         address = serve(page, loader, host=args.host, port=args.port, share=args.share)
     except OSError:
@@ -89,6 +115,37 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         page.close(verbose=False)
+
+
+def _extras(args: argparse.Namespace, loader: "ModelLoader") -> "Extras":
+    """What was asked for beyond the chat; a second model is loaded after the first."""
+    from blip2_core.builtin.frozen_parts import cache_folder
+    from demo.extras import Extras
+    from demo.feedback import FeedbackFile
+    from demo.kept_pictures import KeptPictures
+    from demo.loading import ModelLoader
+
+    other = None
+    if args.compare:
+        other = ModelLoader(args.compare, precision=args.precision, device=args.device)
+        threading.Thread(target=_load_after, args=(loader, other), name="second model", daemon=True).start()
+    return Extras(
+        pictures=KeptPictures(cache_folder() / "linked-pictures", args.link_days),
+        thumbs=FeedbackFile(Path(args.feedback)) if args.feedback else None,
+        other=other,
+    )
+
+
+def _load_after(loader: "ModelLoader", other: "ModelLoader") -> None:
+    """Load the second model once the first is there, for both at once would be slower; the page stays without it."""
+    while loader.model is None:
+        time.sleep(POLL)
+    other.start()
+    other.wait()
+    if other.state.error is not None:
+        complain(other.state.error)
+    else:
+        print(f"{other.name} is ready.", flush=True)
 
 
 def _watch(loader: "ModelLoader") -> int:

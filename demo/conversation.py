@@ -23,7 +23,7 @@ from .limits import Limits
 from .loading import ModelLoader
 
 if TYPE_CHECKING:
-    from blip2_core import AnswerSettings, ChatSession
+    from blip2_core import AnswerSettings, Blip2, ChatSession, SeenImage
 
 log = logging.getLogger("demo")
 
@@ -67,6 +67,21 @@ class Conversation:
         """Path of the picture that is talked about."""
         return self._picture
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the last answer, or the conversation, was stopped by the visitor."""
+        return self._stopping
+
+    def exchange_at(self, place: object) -> Exchange | None:
+        """The exchange that one of `messages` belongs to; None where there is none, for a browser can send anything."""
+        drawn = self._drawn()
+        fits = isinstance(place, int) and not isinstance(place, bool) and 0 <= place < len(drawn)
+        return drawn[place][1] if fits else None
+
+    def note(self, sentence: str) -> None:
+        """Stand a sentence of the page's own in front of the conversation."""
+        self._note = sentence
+
     def _drawn(self) -> list[tuple[dict[str, Any], Exchange | None]]:
         drawn: list[tuple[dict[str, Any], Exchange | None]] = []
         if self._note:
@@ -109,6 +124,12 @@ class Conversation:
         if self.loader.model is not None and self._picture is not None:
             self._session_about_picture()
 
+    def sight(self) -> "tuple[Blip2, SeenImage]":
+        """The model, and what its image encoder made of the picture, which it looks at again only if it has to."""
+        session = self._session_about_picture()
+        assert session.seen is not None
+        return session.blip2, session.seen
+
     def begin(self, question: str, picture: str | None) -> None:
         """Accept a question; `answer` answers it.
 
@@ -119,7 +140,7 @@ class Conversation:
             raise VisitorError(texts.BUSY)
         if picture is None:
             raise VisitorError(texts.NO_PICTURE)
-        question = _checked(question)
+        question = checked_question(question)
         self.show(picture)
         self.refuse()
         if len(self.exchanges) >= self.limits.turns:
@@ -138,7 +159,7 @@ class Conversation:
         """
         if self.running:
             raise VisitorError(texts.BUSY)
-        question, drawn = _checked(question), self._drawn()
+        question, drawn = checked_question(question), self._drawn()
         fits = isinstance(place, int) and 0 <= place < len(drawn) and drawn[place][0]["role"] == "user"
         if not fits:
             raise VisitorError(texts.NOTHING_ASKED)
@@ -251,6 +272,7 @@ class Conversation:
         pieces = session.stream(exchange.question, settings)
         sent = known[session.dropped_turns :]
         exchange.prompt = str(session.blip2.prompt(check_question(exchange.question), sent))
+        exchange.history = tuple(sent)
         prepared = time.perf_counter() - began
         try:
             for piece in pieces:
@@ -273,15 +295,22 @@ class Conversation:
         exchange.notice = session.notice or ""
 
 
-def suggestions(picture: str | None) -> tuple[str, ...]:
-    """Questions that suit a picture: its own for a photograph of the gallery, general ones for any other."""
+def suggestions(picture: str | None, model: str = "") -> tuple[tuple[str, ...], dict[str, str]]:
+    """Questions that suit a picture, and questions that a model gets wrong about it, with its answers.
+
+    Args:
+        picture: a photograph of the gallery has questions of its own, any other picture general ones.
+        model: which model is asked.
+    """
     from . import gallery
 
     photo = gallery.find(picture) if picture and Path(picture).is_file() else None
-    return photo.questions if photo else texts.GENERIC_QUESTIONS
+    if photo is None:
+        return texts.GENERIC_QUESTIONS, {}
+    return gallery.suggested(photo, model), gallery.wrong(photo, model)
 
 
-def _checked(question: object) -> str:
+def checked_question(question: object) -> str:
     """The question without outer white space."""
     question = question.strip() if isinstance(question, str) else ""
     if not question:

@@ -1,7 +1,7 @@
 """What happens on a click. Every handler checks what it gets, for a browser can send anything.
 
-Two lanes: handlers that only read and write the conversation run at once; those that run the model wait for each other,
-one at a time for all visitors. No endpoint of the page is public; the one that is stands in `api.py`.
+Which handlers wait for each other stands in `lanes.py`. No endpoint of the page is public; the one that is stands in
+`api.py`.
 """
 
 import time
@@ -10,26 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from . import export, gallery, texts
+from . import comparing, export, feedback, gallery, insight, linking, texts
 from .api import add_ask
 from .conversation import Conversation, suggestions
 from .door import Door, keep
 from .errors import VisitorError
+from .extras import Extras
+from .lanes import MODEL, QUICK, REDRAW, busy, idle, refused, tool_updates, tools
 from .limits import Guard
 from .loading import ModelLoader
-from .settings import PRESETS, Panel, settings_for_another
+from .settings import PRESETS, Panel, repeatable, settings_for_another
 
 if TYPE_CHECKING:
     from .page import Parts
 
-QUICK: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private", "show_progress": "hidden"}
-MODEL: dict[str, Any] = {
-    "concurrency_limit": 1, "concurrency_id": "model", "api_visibility": "private", "show_progress": "hidden",
-}  # fmt: skip
-REDRAW = 0.06  # seconds between two redraws of the chat
 
-
-def connect(page: gr.Blocks, parts: "Parts", loader: ModelLoader, *, guard: Guard, door: Door) -> None:
+def connect(
+    page: gr.Blocks, parts: "Parts", loader: ModelLoader, *, guard: Guard, door: Door, extras: Extras
+) -> None:
     """Connect the parts of the page to what they do.
 
     Args:
@@ -38,13 +36,18 @@ def connect(page: gr.Blocks, parts: "Parts", loader: ModelLoader, *, guard: Guar
         loader: the model behind it.
         guard: counts what visitors ask for.
         door: where pictures come in.
+        extras: what there is beyond the chat.
     """
     _connect_status(page, parts, loader)
-    _connect_picture(parts, guard)
+    looked = _connect_picture(parts, guard)
+    linking.connect(page, parts, looked, link=parts.link, guard=guard, pictures=extras.pictures)
     _connect_more_ways(parts, guard, door)
     _connect_asking(page, parts, guard)
     _connect_tools(parts)
     _connect_presets(parts)
+    feedback.connect(parts, extras.thumbs, guard)
+    comparing.connect(page, parts, parts.compare, guard)
+    insight.connect(parts)
     add_ask(loader, guard, MODEL)
 
 
@@ -69,15 +72,17 @@ def _status(loader: ModelLoader) -> str:
     return texts.status(loader.title, loader.state.step, loader.state.fraction)
 
 
-def _connect_picture(parts: "Parts", guard: Guard) -> None:
+def _connect_picture(parts: "Parts", guard: Guard) -> Any:
+    """Returns the event after which a new picture can be asked about."""
+
     def show(conversation: Conversation, picture: str | None, request: gr.Request) -> list:
         return _show(conversation, picture, guard, request)
 
-    drawn = [parts.picture, parts.chat, *parts.suggestions, *_tools(parts)]
+    drawn = [parts.picture, parts.chat, parts.wrong, *parts.suggestions, *tools(parts)]
     parts.gallery.select(_chosen_photo, None, parts.picture, **QUICK)
-    parts.picture.change(show, [parts.conversation, parts.picture], drawn, **QUICK).then(
-        _look, parts.conversation, None, **MODEL
-    )
+    shown = parts.picture.change(show, [parts.conversation, parts.picture], drawn, **QUICK)
+    insight.follow(shown, parts)
+    return shown.then(_look, parts.conversation, None, **MODEL)
 
 
 def _connect_more_ways(parts: "Parts", guard: Guard, door: Door) -> None:
@@ -88,7 +93,7 @@ def _connect_more_ways(parts: "Parts", guard: Guard, door: Door) -> None:
             guard.picture(request)
             return [door.fetch(address, parts.picture.GRADIO_CACHE), ""]
         except VisitorError as error:
-            return _refused(error, 2)
+            return refused(error, 2)
 
     parts.handed.upload(lambda path: path, parts.handed, parts.picture, **QUICK)
     if parts.address is not None and parts.fetch is not None:
@@ -109,9 +114,18 @@ def _show(conversation: Conversation, picture: str | None, guard: Guard, request
     except VisitorError as error:
         gr.Warning(str(error), duration=8, title=texts.NOT_YET)
         kept = picture = None
-    buttons = [gr.Button(text) for text in suggestions(picture)]
+    suggested, wrong = suggestions(picture, conversation.loader.name)
+    buttons = [gr.Button(text, visible=True) for text in suggested]
     buttons += [gr.Button(visible=False)] * (len(texts.GENERIC_QUESTIONS) - len(buttons))
-    return [kept, conversation.messages, *buttons, *_tool_updates(conversation)]
+    shown = kept if picture is None else gr.Image(alt_text=_alt_text(picture))
+    told = texts.wrong(wrong, nothing_else=not suggested)
+    return [shown, conversation.messages, told, *buttons, *tool_updates(conversation)]
+
+
+def _alt_text(picture: str) -> str:
+    """What people hear who cannot see the picture."""
+    photo = gallery.find(picture)
+    return texts.PICTURE if photo is None else photo.description
 
 
 def _look(conversation: Conversation) -> None:
@@ -126,7 +140,7 @@ def _connect_asking(page: gr.Blocks, parts: "Parts", guard: Guard) -> None:
             guard.question(request)
             begin()
         except VisitorError as error:
-            return _refused(error, 8)
+            return refused(error, 8)
         return _asked(conversation, question=question)
 
     def begin(conversation: Conversation, picture: str | None, question: str, request: gr.Request) -> list:
@@ -138,7 +152,7 @@ def _connect_asking(page: gr.Blocks, parts: "Parts", guard: Guard) -> None:
     def begin_edited(conversation: Conversation, edited: gr.EditData, request: gr.Request) -> list:
         return begun(conversation, request, lambda: conversation.begin_edited(*_edited(edited)), gr.skip())
 
-    asked = [parts.chat, parts.question, parts.send, parts.stop, *_tools(parts)]
+    asked = [parts.chat, parts.question, parts.send, parts.stop, *tools(parts)]
     typed = gr.on(
         [parts.send.click, parts.question.submit],
         begin, [parts.conversation, parts.picture, parts.question], asked, **QUICK,
@@ -160,12 +174,13 @@ def _edited(edited: gr.EditData) -> tuple[Any, Any]:
 
 def _then_answer(begun, parts: "Parts", answer) -> None:
     answered = begun.success(answer, [parts.conversation, *parts.settings], parts.chat, **MODEL)
-    answered.then(_finish, parts.conversation, [parts.chat, parts.send, parts.stop, *_tools(parts)], **QUICK)
+    done = answered.then(_finish, parts.conversation, [parts.chat, parts.send, parts.stop, *tools(parts)], **QUICK)
+    insight.follow(begun, parts)
+    insight.follow(done, parts)
 
 
 def _asked(conversation: Conversation, *, question: Any) -> list:
-    busy = [gr.Button(interactive=False)] * 4
-    return [conversation.messages, question, gr.Button(visible=False), gr.Button(visible=True), *busy]
+    return [conversation.messages, question, *busy()]
 
 
 def _answer(conversation: Conversation, *panel: Any) -> Iterator[Any]:
@@ -179,10 +194,10 @@ def _answer_again(conversation: Conversation, *panel: Any) -> Iterator[Any]:
 def _draw_answer(conversation: Conversation, panel: tuple, *, another: bool) -> Iterator[Any]:
     """Redraw the chat while the answer grows, a few times a second: each redraw sends through all of it."""
     try:
-        settings = Panel(*panel).settings()
+        settings = repeatable(Panel(*panel).settings())
     except VisitorError as error:
         conversation.refuse()
-        yield _refused(error, 1)[0]
+        yield refused(error, 1)[0]
         return
     drawn_at = 0.0
     for _ in conversation.answer(settings_for_another(settings) if another else settings):
@@ -195,8 +210,7 @@ def _draw_answer(conversation: Conversation, panel: tuple, *, another: bool) -> 
 def _finish(conversation: Conversation) -> list:
     if conversation.refuse():  # the answer never got into the queue
         gr.Warning(texts.FULL, duration=8, title=texts.NOT_YET)
-    shown = [gr.Button(visible=True), gr.Button(visible=False)]
-    return [conversation.messages, *shown, *_tool_updates(conversation)]
+    return [conversation.messages, *idle(conversation)]
 
 
 def _stop(conversation: Conversation) -> None:
@@ -208,10 +222,12 @@ def _connect_tools(parts: "Parts") -> None:
         try:
             return keep(export.as_zip(conversation), parts.saved.GRADIO_CACHE, f"{export.NAME}.zip")
         except VisitorError as error:
-            return _refused(error, 1)[0]
+            return refused(error, 1)[0]
 
-    parts.undo.click(_undo, parts.conversation, [parts.chat, parts.question, *_tools(parts)], **QUICK)
-    parts.clear.click(_clear, parts.conversation, [parts.chat, *_tools(parts)], **QUICK)
+    undone = parts.undo.click(_undo, parts.conversation, [parts.chat, parts.question, *tools(parts)], **QUICK)
+    cleared = parts.clear.click(_clear, parts.conversation, [parts.chat, *tools(parts)], **QUICK)
+    insight.follow(undone, parts)
+    insight.follow(cleared, parts)
     saved = parts.save.click(save, parts.conversation, parts.saved, **QUICK)
     saved.success(None, None, None, js="() => page.press('#saved')", **QUICK)
 
@@ -220,13 +236,13 @@ def _undo(conversation: Conversation) -> list:
     try:
         question = conversation.undo()
     except VisitorError as error:
-        return _refused(error, 6)
-    return [conversation.messages, question, *_tool_updates(conversation)]
+        return refused(error, 6)
+    return [conversation.messages, question, *tool_updates(conversation)]
 
 
 def _clear(conversation: Conversation) -> list:
     conversation.clear()
-    return [conversation.messages, *_tool_updates(conversation)]
+    return [conversation.messages, *tool_updates(conversation)]
 
 
 def _connect_presets(parts: "Parts") -> None:
@@ -236,18 +252,3 @@ def _connect_presets(parts: "Parts") -> None:
     parts.preset.input(choose, parts.preset, list(parts.settings), **QUICK)
     by_hand = [setting.input for setting in parts.settings]
     gr.on(by_hand, lambda: None, None, parts.preset, **QUICK)  # none of them any more
-
-
-def _tools(parts: "Parts") -> list[gr.Button]:
-    return [parts.again, parts.undo, parts.save, parts.clear]
-
-
-def _tool_updates(conversation: Conversation) -> list[gr.Button]:
-    """Of no use before the first question."""
-    return [gr.Button(interactive=bool(conversation.exchanges))] * 4
-
-
-def _refused(error: VisitorError, outputs: int) -> list:
-    """Tell the visitor and leave the page as it is. Raising `gr.Error` would cover the chat with an "Error" badge."""
-    gr.Warning(str(error), duration=8, title=texts.NOT_YET)
-    return [gr.skip()] * outputs

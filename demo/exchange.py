@@ -1,7 +1,7 @@
 """A question, its answer, and how the answer came about."""
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blip2_core import AnswerSettings
@@ -51,6 +51,8 @@ class Exchange:
         settings: how the answer was picked.
         measured: how it went; None before its end.
         notice: a sentence about earlier turns that did not fit.
+        history: the earlier turns that the language model read, too.
+        found: what was worked out about the answer afterwards, by the panel that shows it.
     """
 
     question: str
@@ -61,3 +63,5 @@ class Exchange:
     settings: "AnswerSettings | None" = None
     measured: Measured | None = None
     notice: str = ""
+    history: tuple[tuple[str, str], ...] = ()
+    found: dict[str, Any] = field(default_factory=dict)

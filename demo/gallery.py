@@ -2,6 +2,10 @@
 
 `gallery/credits.json` has a row for each file. To add a photograph, put a JPEG of about 640 pixels beside it and write
 its row; the page's table follows.
+
+`gallery/judged.json` has what a person thinks of the built-in model's answers to the suggested questions. The page
+suggests the questions that are answered well, and shows the others as what the model gets wrong. `demo/answers.py` asks
+them, and helps to judge.
 """
 
 import json
@@ -10,6 +14,8 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "gallery"
+JUDGED_FILE = FOLDER / "judged.json"
+JUDGED_MODEL = "pocket"
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,19 @@ class Photo:
         return FOLDER / self.file
 
 
+@dataclass(frozen=True)
+class Judged:
+    """An answer of the built-in model, and what a person thinks of it.
+
+    Args:
+        answer: word for word.
+        good: whether it is right; what is right in part, or adds something wrong, is not.
+    """
+
+    answer: str
+    good: bool
+
+
 @cache
 def photos() -> tuple[Photo, ...]:
     """All photographs, in the order of the page."""
@@ -69,3 +88,26 @@ def credits_table() -> str:
         licence = f"[{photo.licence}]({photo.licence_url}) | [stated here]({photo.licence_stated_at})"
         rows.append(f"| [{photo.title}]({photo.source}) | {photo.author} | {licence} |")
     return "\n".join(rows)
+
+
+def judged() -> dict[str, dict[str, Judged]]:
+    """The answers that a person has judged, by photograph and question."""
+    rows = json.loads(JUDGED_FILE.read_text(encoding="utf-8"))
+    return {file: {question: Judged(**row) for question, row in told.items()} for file, told in rows.items()}
+
+
+def wrong(photo: Photo, model: str) -> dict[str, str]:
+    """Questions about a photograph that the built-in model answers wrongly, with its answers; none for other models."""
+    told = _judged_once().get(photo.file, {}) if model == JUDGED_MODEL else {}
+    bad = [question for question in photo.questions if question in told and not told[question].good]
+    return {question: told[question].answer for question in bad}
+
+
+def suggested(photo: Photo, model: str) -> tuple[str, ...]:
+    """The questions about a photograph to suggest for a model: those of which nobody knows that it gets them wrong."""
+    return tuple(question for question in photo.questions if question not in wrong(photo, model))
+
+
+@cache
+def _judged_once() -> dict[str, dict[str, Judged]]:
+    return judged()

@@ -88,6 +88,10 @@ class Guard:
         """Count a picture; otherwise as `question`."""
         self._count("picture", request, self.limits.pictures_a_minute)
 
+    def thumb(self, request: Any) -> None:
+        """Count a thumb below an answer; otherwise as `question`."""
+        self._count("thumb", request, self.limits.questions_a_minute)
+
     def _count(self, what: str, request: Any, a_minute: float) -> None:
         if request is None:
             return

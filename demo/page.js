@@ -97,5 +97,38 @@ window.page = (() => {
     hand(file);
   }, true);
 
-  return { press };
+  /* links to conversations: the server knows what stands behind the "#", the browser knows what stands before it */
+  const LINK = /^(photo|picture)=/;
+
+  function linkText() {
+    const text = location.hash.slice(1);
+    return LINK.test(text) ? text : "";
+  }
+
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      const box = document.body.appendChild(document.createElement("textarea"));
+      box.value = text;
+      box.select();
+      const copied = document.execCommand("copy");
+      box.remove();
+      return copied;
+    }
+  }
+
+  async function copyLink(text, said, [copied, copyYourself]) {
+    if (!LINK.test(text)) return [text, said];
+    const link = `${location.origin}${location.pathname}#${text}`;
+    return [link, `<p role="status">${(await copy(link)) ? copied : copyYourself}</p>`];
+  }
+
+  addEventListener("hashchange", () => linkText() && location.reload());
+
+  /* the map over the picture: only the browser has to know how strong it is */
+  const setHeat = (on, strength) => document.documentElement.style.setProperty("--heat", on ? strength : 0);
+
+  return { press, linkText, copyLink, setHeat };
 })();

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 
 import gradio as gr
 
-from . import events, gallery, texts, web_pictures
+from . import comparing, events, feedback, gallery, insight, linking, texts, web_pictures
 from .conversation import MOST_CHARACTERS, Conversation
 from .door import Door
+from .extras import Extras
 from .limits import Guard, Limits
 from .loading import ModelLoader
 from .settings import FEWEST_TOKENS, FIRST_PRESET, MOST_TOKENS, PRESETS
@@ -33,6 +34,7 @@ class Parts:
     fetch: gr.Button | None
     chat: gr.Chatbot
     suggestions: tuple[gr.Button, ...]
+    wrong: gr.HTML
     question: gr.Textbox
     send: gr.Button
     stop: gr.Button
@@ -43,17 +45,24 @@ class Parts:
     clear: gr.Button
     preset: gr.Radio
     settings: tuple[gr.Slider | gr.Textbox, ...]
+    link: linking.LinkParts
+    looked: insight.LookedParts
+    road: insight.RoadParts
+    compare: comparing.CompareParts
 
 
-def build_page(loader: ModelLoader, *, limits: Limits | None = None, web: bool = True) -> gr.Blocks:
+def build_page(
+    loader: ModelLoader, *, limits: Limits | None = None, web: bool = True, extras: Extras | None = None
+) -> gr.Blocks:
     """Build the page.
 
     Args:
         loader: the model behind it, which may still be on its way.
         limits: how much a visitor may ask for.
         web: whether pictures may be fetched from web addresses.
+        extras: what there is beyond the chat.
     """
-    guard, door = Guard(limits), Door(web=web)
+    guard, door, extras = Guard(limits), Door(web=web), extras or Extras()
     door.guard()
     with gr.Blocks(title=f"{texts.TITLE} · BLIP-2", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         found: dict = {"conversation": gr.State(Conversation(loader, guard.limits)), "timer": gr.Timer(POLL)}
@@ -62,13 +71,14 @@ def build_page(loader: ModelLoader, *, limits: Limits | None = None, web: bool =
             with gr.Column(scale=5, min_width=320, elem_id="left"):
                 found |= _picture_side(loader, web=web)
             with gr.Column(scale=6, min_width=320, elem_id="right"):
-                found |= _chat_side()
-        gr.HTML(f"<p>{texts.PRIVACY}</p>", elem_id="privacy")
+                found |= _chat_side(loader, guard, extras)
+        found["road"] = insight.build_road()
+        gr.HTML(f"<p>{texts.PRIVACY} {texts.FEEDBACK if extras.thumbs else ''}</p>", elem_id="privacy")
         with gr.Row(elem_id="out-of-sight"):  # for page.js
             found["handed"] = gr.UploadButton(file_types=["image"], elem_id="handed")
             found["saved"] = gr.DownloadButton(elem_id="saved")
         parts = Parts(**{field.name: found[field.name] for field in fields(Parts)})
-        events.connect(page, parts, loader, guard=guard, door=door)
+        events.connect(page, parts, loader, guard=guard, door=door, extras=extras)
     return page
 
 
@@ -116,14 +126,15 @@ def _more_ways(*, web: bool) -> dict:
     return {"address": address, "fetch": fetch}
 
 
-def _chat_side() -> dict:
+def _chat_side(loader: ModelLoader, guard: Guard, extras: Extras) -> dict:
     chat = gr.Chatbot(
         label=texts.CHAT, show_label=False, height=430, placeholder=texts.CHAT_HINT, buttons=["copy_all"],
-        render_markdown=False, allow_tags=False, latex_delimiters=[], feedback_options=None, editable="user",
-        elem_id="chat",
+        render_markdown=False, allow_tags=False, latex_delimiters=[], editable="user", elem_id="chat",
+        feedback_options=feedback.OPTIONS if extras.thumbs else None,
     )  # fmt: skip
     with gr.Row(elem_id="suggestions"):
         suggestions = tuple(gr.Button(text, size="sm", min_width=80) for text in texts.GENERIC_QUESTIONS)
+    wrong = gr.HTML(elem_id="wrong")
     with gr.Row(elem_id="ask"):
         question = gr.Textbox(
             label=texts.QUESTION, show_label=False, placeholder=texts.QUESTION_HINT, max_lines=4, scale=8,
@@ -136,10 +147,14 @@ def _chat_side() -> dict:
         again = gr.Button("Another answer", size="sm", min_width=60, interactive=False, elem_id="again")
         undo = gr.Button("Undo", size="sm", min_width=60, interactive=False, elem_id="undo")
         save = gr.Button("Save", size="sm", min_width=60, interactive=False, elem_id="save")
+        link = linking.build_button()
         clear = gr.Button("Clear", size="sm", min_width=60, interactive=False, elem_id="clear")
     return {
-        "chat": chat, "suggestions": suggestions, "question": question, "send": send, "stop": stop, "again": again,
-        "undo": undo, "save": save, "clear": clear, **_panels(),
+        "chat": chat, "suggestions": suggestions, "wrong": wrong, "question": question, "send": send, "stop": stop,
+        "again": again,
+        "undo": undo, "save": save, "clear": clear, "link": linking.build_panel(link),
+        "looked": insight.build_looked(), **_panels(),
+        "compare": comparing.build_panel(loader, extras.other, guard),
     }  # fmt: skip
 
 

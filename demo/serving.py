@@ -18,7 +18,8 @@ log = logging.getLogger("demo")
 
 MOST_QUEUED = 2 * Limits().waiting  # events of all kinds, where the page's own sentence comes too late
 HEALTH = "/gradio_api/healthz"
-STYLE, SCRIPT = Path(__file__).parent / "page.css", Path(__file__).parent / "page.js"
+STYLE = Path(__file__).parent / "page.css"
+SCRIPTS = [Path(__file__).parent / name for name in ("page.js", "access.js")]
 
 
 def import_gradio() -> None:
@@ -73,7 +74,7 @@ def serve(page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share
         server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=False,
         max_file_size=LARGEST_FILE, allowed_paths=[str(gallery.FOLDER)], run_history=False, enable_monitoring=False,
         ssr_mode=False, pwa=False, mcp_server=_has_mcp(), footer_links=["api", "settings"], theme=_theme(),
-        css_paths=STYLE, head=f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+        css_paths=STYLE, head="".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
         state_session_capacity=MOST_SESSIONS, app_kwargs={"routes": [_health_route(loader)], "middleware": [_limit()]},
     )  # fmt: skip
     return public or local
@@ -126,5 +127,6 @@ def _theme() -> "gr.Theme":
         button_secondary_background_fill="white", button_secondary_background_fill_dark="*neutral_800",
         button_secondary_background_fill_hover_dark="*neutral_700", button_secondary_shadow="none",
         button_secondary_border_color="*neutral_300", button_border_width="1px",
-        slider_color="*primary_600",
+        slider_color="*primary_600", checkbox_label_background_fill_selected="*primary_700",
+        checkbox_label_background_fill_selected_dark="*primary_700", checkbox_label_text_color_selected="white",
     )  # fmt: skip

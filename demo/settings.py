@@ -31,6 +31,12 @@ class Panel:
     repetition_penalty: float = 1.1
     seed: str = ""
 
+    @staticmethod
+    def of(settings: AnswerSettings) -> "Panel":
+        """The values that give these settings."""
+        seed = "" if settings.seed is None else str(settings.seed)
+        return Panel(settings.temperature, settings.top_p, settings.max_new_tokens, settings.repetition_penalty, seed)
+
     @property
     def values(self) -> tuple[float | str, ...]:
         """In the order of the page."""
@@ -69,3 +75,10 @@ def settings_for_another(settings: AnswerSettings) -> AnswerSettings:
     return replace(
         settings, temperature=temperature, top_p=min(settings.top_p, 0.9), seed=random.randrange(LARGEST_SEED)
     )
+
+
+def repeatable(settings: AnswerSettings) -> AnswerSettings:
+    """The same settings; a draw without a seed gets one, so that a link can repeat it."""
+    if settings.temperature == 0 or settings.seed is not None:
+        return settings
+    return replace(settings, seed=random.randrange(LARGEST_SEED))

@@ -21,7 +21,8 @@ LARGER_MODEL = "With a GPU, start a large model instead:"
 LARGER_COMMAND = "python app.py <span>--model Salesforce/instructblip-flan-t5-xl</span> <span>--precision int8</span>"
 PRIVACY = (
     "Pictures and questions stay on the computer that serves this page. Uploads lose their metadata and are "
-    "deleted after about an hour, nothing is logged, and the page asks no other site for anything."
+    "deleted after about an hour, unless you have one kept for a link. Nothing is logged, and the page asks no other "
+    "site for anything."
 )
 
 PICTURE = "Picture"
@@ -103,6 +104,116 @@ NO_MODEL = "The model could not be loaded, so there is no answer. The reason is 
 WORDLESS = "(stopped before the first word)"
 NO_WORDS = "(the model had nothing to say)"
 
+LINK = "Link"
+LINK_LABEL = "Link to this conversation"
+LINK_COPIED = "The link is copied."
+LINK_COPY_YOURSELF = "This browser lets no page copy by itself. Please copy the link below."
+LINK_TO_PHOTO = (
+    "It holds the name of the photograph, your questions and the answer settings; nothing is stored here. Whoever "
+    "opens it gets the questions asked again. It works as long as this page does."
+)
+LINK_TO_PICTURE = (
+    "Your picture is kept here for {days}; after that, or if this page's disk is emptied before, the link says that it "
+    "has expired. Whoever has the link sees the picture and your questions, which are asked again."
+)
+LINK_CONSENT = (
+    "A picture of your own does not fit into a link. For the link to work, this page's computer would keep a copy for "
+    "{days}, without its metadata. Whoever has the link can see it; nobody can guess it."
+)
+LINK_KEEP = "Keep the picture and copy the link"
+LINK_FORGET = "Delete the kept picture"
+LINK_FORGOTTEN = "The kept picture is deleted. The link no longer works."
+LINK_GALLERY_ONLY = "Only conversations about photographs of the gallery have a link here. Press Save to keep this one."
+LINK_NO_ROOM = "This page's computer cannot keep the picture. Press Save to keep the conversation."
+LINK_TOO_LONG = "This conversation is too long for a link, which holds up to {most} questions. Press Save to keep it."
+LINK_BROKEN = "This link cannot be read: perhaps a part of it is missing. Please copy the whole of it."
+LINK_EXPIRED = "The picture of this link is no longer kept here. Please ask for a new link."
+LINK_CUT = "The other questions of this link were not asked, for it took too long."
+FEEDBACK = (
+    "Feedback is on. A thumb below an answer stores the question, the answer, the model, its precision, the settings, "
+    "the thumb and the time in a file on this page's computer, for those who run the page. The picture and your "
+    "address are not stored, and without a thumb nothing is."
+)
+WRONG = "{count} questions about this photograph that it gets wrong"
+WRONG_ONE = "A question about this photograph that it gets wrong"
+COMPARE = "Compare"
+COMPARE_INFO = (
+    "Ask one question twice and watch both answers grow. The language model reads the same prompt on both sides, "
+    "without the earlier questions; only what the Q-Former reads is different."
+)
+COMPARE_INFO_MODELS = (
+    "Ask one question twice and watch both answers grow, without the earlier questions: of one model, whose Q-Former "
+    "reads the question or reads none, or of two models."
+)
+COMPARE_KIND = "What is different"
+COMPARE_KINDS = {"question": "Whether the Q-Former reads the question", "model": "The model"}
+COMPARE_QUESTION = "Question for both sides"
+COMPARE_QUESTION_HINT = "Empty: the last question again"
+COMPARE_ASK = "Ask both"
+COMPARE_STOP = "Stop both"
+COMPARE_GIVEN = "The Q-Former reads the question"
+COMPARE_WITHHELD = "The Q-Former reads no question"
+COMPARE_READS_NOTHING = (
+    "The Q-Former of this model never reads the question, so both sides would say the same. Load an InstructBLIP or "
+    "pocket to compare."
+)
+FEEDBACK_THANKS = "Thank you"
+FEEDBACK_STORED = "Your thumb is stored with the question and the answer, without the picture."
+FEEDBACK_FULL = "The thumb could not be stored: the file for it takes no more."
+NOTHING_TO_JUDGE = "There is no answer of the model here to judge."
+FROM_LINK = "This conversation comes from a link. Its questions are asked again, now and here."
+
+
+def wrong(answers: dict[str, str], *, nothing_else: bool = False) -> str:
+    """The questions about a photograph that the model gets wrong, folded unless there are no others, as HTML."""
+    if not answers:
+        return ""
+    rows = "".join(f"<li>{escape(asked)} <q>{escape(_short(told))}</q></li>" for asked, told in answers.items())
+    title = WRONG_ONE if len(answers) == 1 else WRONG.format(count=len(answers))
+    return f"<details{' open' if nothing_else else ''}><summary>{title}</summary><ul>{rows}</ul></details>"
+
+
+def side(title: str, answer: str, facts: str) -> str:
+    """One side of a comparison, as HTML."""
+    return (
+        f'<section class="side" aria-label="{escape(title)}"><h3>{escape(title)}</h3>'
+        f'<p class="answer">{escape(answer)}</p><p class="facts">{escape(facts)}</p></section>'
+    )
+
+INSIGHT_WORKING = "Working it out …"
+INSIGHT_FAILED = "This could not be worked out for this answer. The reason is on the server's terminal."
+INSIGHT_HINTS = {
+    "looked": "Ask about the picture. Then this shows on which parts of it the last answer rests.",
+    "road": "Ask about the picture. Then this shows the road of your question, step by step, with real numbers.",
+}
+LOOKED = "Where it looked"
+LOOKED_ON = "Show the map"
+LOOKED_STRENGTH = "Strength"
+LOOKED_CAPTION = "{question} <b>{answer}</b>"
+LOOKED_LESS, LOOKED_MORE = "less", "more relevant"
+LOOKED_ALT = "The picture with a map over it: the answer rests most on the {place}."
+LOOKED_NOWHERE = "The picture. No part of it speaks for the answer, so the map is empty."
+LOOKED_ABOUT = (
+    "Coloured is what made this answer likelier: the attention of the Q-Former's queries, weighted by how much the "
+    "answer depends on it. The rest of the answer comes from the question and from what the language model knows."
+)
+ROAD = "How it works"
+ROAD_ABOUT = "The road of “{question}”, from the picture to the language model. The numbers are this picture's own."
+ROAD_PROMPT = "The text that the language model reads after the soft visual prompt"
+ROAD_QUERIES = "The {count} queries"
+ROAD_QUERIES_ABOUT = (
+    "Each query looks at the picture in its own way and becomes one soft visual prompt, a vector that stands where a "
+    "word would. Below it are the words whose vectors lie nearest (1 would be the same); often they make little sense."
+)
+QUERY_ALT = "Query {number} looked most at the {place}."
+PLACES = (("upper left", "top", "upper right"), ("left side", "middle", "right side"),
+          ("lower left", "bottom", "lower right"))  # fmt: skip
+
+
+def days(number: float) -> str:
+    """A time, in words."""
+    return "1 day" if number == 1 else f"{number:g} days"
+
 
 def about(model: str) -> str:
     """What to expect of a model that we did not make, as HTML."""
@@ -157,3 +268,7 @@ def how(prompt: str) -> str:
 
 def _percent(fraction: float | None) -> str:
     return f" {fraction:.0%}" if fraction is not None else ""
+
+
+def _short(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from demo import answers
+from demo.gallery import Judged, judged, photos
 
 PAGE = Path(__file__).parents[2] / "docs" / "pocket.md"
 
@@ -33,3 +34,29 @@ def test_a_photograph_that_is_not_there_is_refused_in_one_line(capsys):
     with pytest.raises(SystemExit):
         answers.main(["--photo", "moon.jpg"])
     assert "--photo: the gallery has no moon.jpg" in capsys.readouterr().err
+
+
+def test_every_suggested_question_is_judged_by_the_answer_that_was_written():
+    written = json.loads(answers.FILE.read_text())
+    assert all(set(photo.questions) <= set(written[photo.file]) for photo in photos())
+    assert answers.judgements_missing(written, judged()) == []
+
+
+def test_an_answer_that_changes_is_reported_with_its_judgement():
+    known = {"cat.jpg": {"What is it?": Judged("A cat.", True), "Where?": Judged("Here.", False)}}
+    now = {"cat.jpg": {"What is it?": "A dog.", "Where?": "Here.", "Why?": "No."}}
+    changed, new = answers.judgements_missing(now, known)
+    assert changed.startswith("cat.jpg: What is it? 'A cat.' was judged good, but it is now 'A dog.'.")
+    assert new.startswith("cat.jpg: Why? 'No.' is not judged yet.") and new.endswith("python -m demo.answers --judge")
+    assert answers.changes(now, {"cat.jpg": {"What is it?": "A cat.", "Where?": "Here.", "Why?": "No."}}) == [
+        "cat.jpg: What is it? 'A cat.' is now 'A dog.'"
+    ]
+
+
+def test_a_person_is_asked_about_what_is_not_judged_as_it_stands():
+    known = {"cat.jpg": {"What is it?": Judged("A cat.", True), "Where?": Judged("There.", True)}}
+    now = {"cat.jpg": {"What is it?": "A cat.", "Where?": "Here.", "Why?": "No.", "Who?": "Nobody."}}
+    typed, seen = iter(["b", "s", "q"]), []
+    after = answers.judge(now, known, lambda asked: seen.append(asked) or next(typed))
+    assert after == {"cat.jpg": {"What is it?": Judged("A cat.", True), "Where?": Judged("Here.", False)}}
+    assert len(seen) == 3 and "Here." in seen[0] and known["cat.jpg"]["Where?"].answer == "There."

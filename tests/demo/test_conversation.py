@@ -271,5 +271,5 @@ def test_a_visitor_who_is_early_hears_how_far_the_model_is(pictures):
 
 def test_photographs_bring_questions_of_their_own():
     photo = photos()[0]
-    assert suggestions(str(photo.path)) == photo.questions
-    assert suggestions(None) == texts.GENERIC_QUESTIONS
+    assert suggestions(str(photo.path)) == (photo.questions, {})
+    assert suggestions(None, "pocket") == (texts.GENERIC_QUESTIONS, {})

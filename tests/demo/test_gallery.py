@@ -2,7 +2,8 @@
 
 from PIL import Image
 
-from demo.gallery import FOLDER, credits_table, find, photos
+from demo import gallery, texts
+from demo.gallery import FOLDER, Judged, credits_table, find, photos, suggested, wrong
 
 FREE = {"CC0 1.0", "CC BY 2.0", "Public domain"}
 
@@ -48,3 +49,18 @@ def test_a_copy_of_a_photograph_is_recognized_and_another_file_is_not(tmp_path):
 def test_the_table_names_every_author():
     table = credits_table()
     assert all(photo.author in table and photo.source in table for photo in photos())
+
+
+def test_what_the_built_in_model_gets_wrong_is_shown_and_not_suggested(monkeypatch):
+    photo = photos()[0]
+    first, second, *others = photo.questions
+    told = {photo.file: {first: Judged("<Running>.", False), second: Judged("Black.", True)}}
+    monkeypatch.setattr(gallery, "_judged_once", lambda: told)
+    assert wrong(photo, "pocket") == {first: "<Running>."} and suggested(photo, "pocket") == (second, *others)
+    assert wrong(photo, "another model") == {} and suggested(photo, "another model") == photo.questions
+    assert f"<li>{first} <q>&lt;Running&gt;.</q></li>" in texts.wrong(wrong(photo, "pocket"))
+    assert texts.wrong({}) == ""
+
+
+def test_what_is_judged_belongs_to_a_photograph_of_the_gallery():
+    assert set(gallery.judged()) <= {photo.file for photo in photos()}

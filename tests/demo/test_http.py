@@ -13,6 +13,8 @@ from test_app import free_port
 
 from blip2_core.answer_settings import AnswerSettings
 from demo import texts
+from demo.extras import Extras
+from demo.feedback import FeedbackFile
 from demo.limits import LARGEST_BODY, Limits
 from demo.page import build_page
 from demo.serving import serve
@@ -21,10 +23,10 @@ QUESTION = "what is the color?"
 START = (0, 0.9, 8, 1.1, "")  # temperature, top-p, tokens, repetition penalty, seed
 
 
-def serve_page(loader, cache, monkeypatch_context, limits: Limits):
+def serve_page(loader, cache, monkeypatch_context, limits: Limits, extras: Extras | None = None):
     monkeypatch_context.setenv("GRADIO_TEMP_DIR", str(cache))
     monkeypatch_context.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    page = build_page(loader, limits=limits)
+    page = build_page(loader, limits=limits, extras=extras)
     return page, serve(page, loader, host="127.0.0.1", port=free_port(), share=False)
 
 
@@ -248,3 +250,56 @@ def test_a_long_line_is_told_before_anything_is_asked(loader, cache, picture):
         said = visitor.press("begin", [None, on_disk(visitor.upload(picture)[0]), QUESTION])
         assert any(texts.FULL in message.get("log", "") for message in said)
         page.close(verbose=False)
+
+
+def logs(said: list[dict]) -> str:
+    return " ".join(message.get("log", "") for message in said)
+
+
+@pytest.mark.parametrize(
+    "link", ["photo=../credits", "picture=../../etc/passwd", "picture=" + "A" * 22, "photo=pen&x=y"]
+)
+def test_a_forged_link_opens_nothing(stranger, link):
+    said = stranger.press("open_link", [link])
+    assert texts.LINK_BROKEN in logs(said) or texts.LINK_EXPIRED in logs(said)
+    assert "/" not in str(said[-1].get("output", {}).get("data", ""))
+
+
+def test_a_link_shows_its_photograph_and_asks_nothing_by_itself(stranger):
+    said = stranger.press("open_link", ["photo=pen&s=0,1,24,1.1,&q=%3Cb%3Ewhat%3C%2Fb%3E"])
+    done = [message for message in said if message["msg"] == "process_completed"][-1]
+    picture, _, *settings = done["output"]["data"]
+    assert picture["path"].endswith("pen.jpg") and settings == [0, 1, 24, 1.1, ""]
+    assert stranger.get(f"/gradio_api/file={picture['path']}")[0] == 200
+
+
+def test_a_picture_of_ones_own_is_kept_only_where_that_is_allowed(stranger, picture):
+    image = on_disk(stranger.upload(picture)[0])
+    stranger.press("show", [None, image])
+    assert texts.LINK_GALLERY_ONLY in logs(stranger.press("make", [None, None]))
+    assert texts.LINK_GALLERY_ONLY in logs(stranger.press("keep_and_make", [None, None]))
+
+
+def test_there_are_no_thumbs_unless_somebody_turned_them_on(stranger):
+    config = json.loads(stranger.get("/config")[1])
+    assert "store_thumb" not in [event["api_name"] for event in config["dependencies"]]
+    chat = next(part for part in config["components"] if part["type"] == "chatbot")
+    assert chat["props"]["feedback_options"] is None and texts.FEEDBACK not in json.dumps(config)
+
+
+def test_a_forged_thumb_stores_nothing(loader, cache, picture, tmp_path):
+    file = FeedbackFile(tmp_path / "thumbs.jsonl")
+    with pytest.MonkeyPatch.context() as context:
+        page, address = serve_page(loader, cache, context, Limits(), Extras(thumbs=file))
+        stranger = Stranger(address, "judge")
+        assert texts.FEEDBACK in stranger.get("/config")[1].decode().encode().decode("unicode_escape")
+        forged = {"index": 0, "value": "forged", "liked": True}
+        assert texts.NOTHING_TO_JUDGE in logs(stranger.press("store_thumb", [None], forged))
+        stranger.press("begin", [None, on_disk(stranger.upload(picture)[0]), QUESTION])
+        stranger.press("_answer", [None, *START])
+        stranger.press("store_thumb", [None], {**forged, "index": 1})
+        page.close(verbose=False)
+    (line,) = file.path.read_text().splitlines()
+    facts = json.loads(line)
+    assert facts["question"] == QUESTION and facts["thumb"] == "up" and "forged" not in line
+    assert "127.0.0.1" not in line and "judge" not in line

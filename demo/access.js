@@ -1,0 +1,60 @@
+/* What Gradio's parts lack for keyboards and screen readers: names, states, shortcuts, and a place for the focus.
+
+   Gradio draws its parts anew whenever something changes, so they are mended after each change of the page. */
+
+(() => {
+  const find = (selector) => document.querySelector(selector);
+  const all = (selector) => document.querySelectorAll(selector);
+  let focused = null;
+
+  function set(element, name, value) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+
+  function mend() {
+    /* a photograph is called by what it shows, not "Thumbnail 1 of 12" */
+    for (const photo of all("#gallery .thumbnail-item")) set(photo, "aria-label", photo.querySelector("img")?.alt || "");
+    /* the visible words of the place to drop a picture are its name */
+    for (const drop of all("#picture button.upload-container")) {
+      if (drop.innerText.trim()) drop.removeAttribute("aria-label");
+    }
+    /* what unfolds says whether it is unfolded */
+    for (const fold of all("button.label-wrap")) set(fold, "aria-expanded", String(fold.classList.contains("open")));
+    for (const line of all("#chat .thought-group > .title")) {
+      set(line, "aria-expanded", String(line.classList.contains("expanded")));
+      for (const arrow of line.querySelectorAll("button")) arrow.inert = true; /* the whole line is the button */
+    }
+    for (const question of all("#question textarea")) set(question, "aria-keyshortcuts", "/");
+    for (const stop of all("#stop")) set(stop, "aria-keyshortcuts", "Escape");
+    keepFocus();
+  }
+
+  /* a button that had the focus is gone: Send gives way to Stop, and Stop to Send */
+  function keepFocus() {
+    const lost = focused && !focused.isConnected && [document.body, null].includes(document.activeElement);
+    if (!lost) return;
+    const heir = { send: "#stop", stop: "#question textarea" }[focused.id];
+    if (heir && find(heir)) find(heir).focus();
+  }
+
+  let waiting = false;
+  new MutationObserver(() => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
+      mend();
+    });
+  }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["class", "alt"] });
+
+  document.addEventListener("focusin", (event) => (focused = event.target));
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const writing = event.target.closest?.("input, textarea, select, [contenteditable=true]");
+    if (event.key === "/" && !writing) {
+      event.preventDefault();
+      find("#question textarea").focus();
+    } else if (event.key === "Escape" && find("#stop")) find("#stop").click();
+  });
+})();

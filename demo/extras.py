@@ -1,0 +1,26 @@
+"""What `python app.py` may add to the page beyond the chat; each is off or small until somebody turns it on."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .feedback import FeedbackFile
+from .kept_pictures import KeptPictures
+
+if TYPE_CHECKING:
+    from .loading import ModelLoader
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What the page has beyond the chat.
+
+    Args:
+        pictures: keeps pictures of visitors for links; left out, only photographs of the gallery have links.
+        thumbs: where thumbs below answers are stored; left out, there are none.
+        other: a second model to compare with; left out, one model is compared with itself.
+    """
+
+    pictures: KeptPictures = field(default_factory=lambda: KeptPictures(Path(), days=0))
+    thumbs: FeedbackFile | None = None
+    other: "ModelLoader | None" = None

@@ -1,0 +1,181 @@
+"""Two panels below the conversation: where the model looked for the last answer, and the road that it took.
+
+Nothing is worked out before a visitor opens a panel, for the map costs a pass back through the model; then it is kept
+beside the answer it belongs to. A panel that stays open follows the conversation to the next answer.
+
+A quick handler draws what is known already. Where something is missing it raises a counter, and the counter's change
+starts the work in the lane of the model.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from blip2_core.errors import Blip2Error, ImageError
+
+from . import texts
+from .conversation import Conversation
+from .exchange import Exchange
+from .insight_views import draw_looked, draw_road, note
+from .lanes import MODEL, QUICK
+
+if TYPE_CHECKING:
+    from .page import Parts
+
+log = logging.getLogger("demo")
+
+LOOKED, ROAD = "looked", "road"
+PANELS = (LOOKED, ROAD)
+STRONG = 0.75  # opacity of the map, 0-1
+WORDS = 3  # shown for each soft visual prompt
+SET_HEAT = "(on, strength) => page.setHeat(on, strength)"
+
+
+@dataclass(frozen=True)
+class LookedParts:
+    """The panel with the map, and what both panels share.
+
+    Args:
+        panel: what is opened.
+        view: what stands in it.
+        on: whether the map is shown.
+        strength: its opacity.
+        opened: the names of the panels that are open.
+        wanted: a counter; when it changes, something has to be worked out.
+    """
+
+    panel: gr.Accordion
+    view: gr.HTML
+    on: gr.Checkbox
+    strength: gr.Slider
+    opened: gr.State
+    wanted: gr.State
+
+
+@dataclass(frozen=True)
+class RoadParts:
+    """The panel with the road.
+
+    Args:
+        panel: what is opened.
+        view: what stands in it.
+    """
+
+    panel: gr.Accordion
+    view: gr.HTML
+
+
+def build_looked() -> LookedParts:
+    """The panel with the map, folded."""
+    with gr.Accordion(texts.LOOKED, open=False, elem_id="looked") as panel:
+        view = gr.HTML(note(texts.INSIGHT_HINTS[LOOKED]), elem_id="looked-view", padding=False)
+        with gr.Row(elem_id="looked-tools"):
+            on = gr.Checkbox(True, label=texts.LOOKED_ON, container=False, min_width=120, elem_id="looked-on")
+            strength = gr.Slider(
+                0, 1, STRONG, step=0.05, label=texts.LOOKED_STRENGTH, min_width=200, scale=2, buttons=[],
+                elem_id="looked-strength",
+            )  # fmt: skip
+    return LookedParts(panel, view, on, strength, gr.State(()), gr.State(0))
+
+
+def build_road() -> RoadParts:
+    """The panel with the road, folded."""
+    with gr.Accordion(texts.ROAD, open=False, elem_id="road") as panel:
+        view = gr.HTML(note(texts.INSIGHT_HINTS[ROAD]), elem_id="road-view", padding=False)
+    return RoadParts(panel, view)
+
+
+def connect(parts: "Parts") -> None:
+    """Connect the panels to what they do; `follow` connects them to the conversation."""
+    looked, road = parts.looked, parts.road
+    gr.on([looked.on.input, looked.strength.input], None, [looked.on, looked.strength], None, js=SET_HEAT, **QUICK)
+    for name, panel in ((LOOKED, looked.panel), (ROAD, road.panel)):
+        follow(panel.expand(_marking(name, is_open=True), looked.opened, looked.opened, **QUICK), parts)
+        panel.collapse(_marking(name, is_open=False), looked.opened, looked.opened, **QUICK)
+    looked.wanted.change(work_out, [parts.conversation, looked.opened], [looked.view, road.view], **MODEL)
+
+
+def follow(event: Any, parts: "Parts") -> None:
+    """Draw the panels anew after an event that may have changed which answer is the last."""
+    looked = parts.looked
+    drawn = [looked.view, parts.road.view, looked.wanted]
+    event.then(refresh, [parts.conversation, looked.opened, looked.wanted], drawn, **QUICK)
+
+
+def refresh(conversation: Conversation, opened: Any, wanted: int) -> list:
+    """What stands in each panel, from what is known already; raises the counter where something is missing."""
+    exchange = answered(conversation)
+    shown = [_view(conversation, exchange, name, is_open=name in opened) for name in PANELS]
+    missing = exchange is not None and any(name in opened and name not in exchange.found for name in PANELS)
+    return [*shown, wanted + 1 if missing else gr.skip()]
+
+
+def work_out(conversation: Conversation, opened: Any) -> list:
+    """Find what is missing in the open panels, and draw them; runs the model."""
+    exchange = answered(conversation)
+    refused: dict[str, str] = {}
+    for name in PANELS if exchange is not None else ():
+        if name in opened and name not in exchange.found:
+            try:
+                exchange.found[name] = FINDERS[name](conversation, exchange)
+            except Blip2Error as error:
+                log.warning("No view of an answer: %s", type(error).__name__)
+                refused[name] = note(texts.LOST_PICTURE if isinstance(error, ImageError) else texts.INSIGHT_FAILED)
+            except Exception:
+                log.exception("A view of an answer failed.")
+                refused[name] = note(texts.INSIGHT_FAILED)
+    if answered(conversation) is not exchange:  # asked, undone or another picture meanwhile; its own event draws
+        return [gr.skip()] * len(PANELS)
+    return [refused.get(name) or _view(conversation, exchange, name, is_open=name in opened) for name in PANELS]
+
+
+def answered(conversation: Conversation) -> Exchange | None:
+    """The last exchange, if the model has answered it in words."""
+    exchanges = list(conversation.exchanges)
+    if not exchanges or conversation.running or not exchanges[-1].remembered:
+        return None
+    return exchanges[-1]
+
+
+def find_looked(conversation: Conversation, exchange: Exchange) -> Any:
+    """What in the picture an answer rests on; runs the model."""
+    from blip2_core.attention_maps import relevance
+
+    blip2, seen = conversation.sight()
+    return relevance(blip2, seen, exchange.question, exchange.answer, history=exchange.history)
+
+
+def find_road(conversation: Conversation, exchange: Exchange) -> Any:
+    """The road of a question, and where each query looked; runs the model."""
+    from blip2_core.attention_maps import query_attention
+    from blip2_core.explain import explain
+
+    blip2, seen = conversation.sight()
+    told = explain(blip2, seen, exchange.question, words=WORDS)
+    return told, query_attention(blip2, seen, exchange.question)
+
+
+FINDERS = {LOOKED: find_looked, ROAD: find_road}
+
+
+def _view(conversation: Conversation, exchange: Exchange | None, name: str, *, is_open: bool) -> str:
+    if exchange is None or not is_open or conversation.picture is None:
+        return note(texts.INSIGHT_HINTS[name])
+    if name not in exchange.found:
+        return note(texts.INSIGHT_WORKING)
+    try:
+        if name == LOOKED:
+            return draw_looked(conversation.picture, exchange, exchange.found[LOOKED])
+        return draw_road(conversation.picture, exchange, *exchange.found[ROAD])
+    except ImageError:
+        return note(texts.LOST_PICTURE)
+
+
+def _marking(name: str, *, is_open: bool) -> Any:
+    def mark(opened: Any) -> tuple[str, ...]:
+        others = tuple(other for other in PANELS if other in opened and other != name)
+        return (*others, name) if is_open else others
+
+    return mark
