@@ -186,5 +186,5 @@ def draw(table: dict[str, Any], out: Path) -> None:
         panel.set(title=measure, xlabel="right, %")
         panel.grid(axis="x", alpha=0.3)
     panels[0, 0].invert_yaxis()
-    figure.savefig(out, dpi=110)
+    figure.savefig(out, dpi=90)
     plt.close(figure)

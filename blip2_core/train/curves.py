@@ -59,7 +59,7 @@ def draw_curves(runs: list[Path], out: Path) -> None:
         _draw(panel, folder.name, log)
     for panel in panels.flat[len(logs) :]:
         panel.axis("off")
-    figure.savefig(out, dpi=110)
+    figure.savefig(out, dpi=90)
     plt.close(figure)
 
 
