@@ -65,6 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=int, default=120, help="of the last stage; the first two take half of it each (120)")
     add("--seeds", type=int, default=2, help="runs of each variant (2)")
     add("--limit", type=int, default=400, help="questions of each kind that are asked (400)")
+    add("--only", nargs="+", choices=[v.name for v in VARIANTS], metavar="VARIANT", help="these rows, by name (all)")
     add("--dry-run", action="store_true", help="print the commands and run none")
     parser.set_defaults(run=run)
 
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.dry_run and not (args.work / "vision" / "model").is_dir():
         raise SettingsError(f"--work: expected {args.work / 'vision' / 'model'}, as train pocket makes it, found none.")
     for seed in range(args.seeds):
-        for variant in VARIANTS:
+        for variant in _chosen(args):
             for name, command in commands(args, variant, seed):
                 run_once(args.work / "ablations", name, command, dry_run=args.dry_run)
     if not args.dry_run:
@@ -85,6 +86,10 @@ def run(args: argparse.Namespace) -> int:
         draw(table, args.out.with_suffix(".png"))
         sys.stdout.write(f"{args.out}: finished\n")
     return 0
+
+
+def _chosen(args: argparse.Namespace) -> list[Variant]:
+    return [variant for variant in VARIANTS if args.only is None or variant.name in args.only]
 
 
 def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tuple[str, list[str]]]:
@@ -141,7 +146,7 @@ def _slug(variant: Variant) -> str:
 def _table(args: argparse.Namespace) -> dict[str, Any]:
     """The numbers of every variant and seed, with how they were made."""
     rows = []
-    for variant in VARIANTS:
+    for variant in _chosen(args):
         runs = [_numbers(_folder(args, f"{_slug(variant)}-vqa-{seed}")) for seed in range(args.seeds)]
         rows.append({"variant": variant.name, **{measure: [run[measure] for run in runs] for measure in runs[0]}})
     return {
