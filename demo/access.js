@@ -1,4 +1,5 @@
-/* What Gradio's parts lack for keyboards and screen readers: names, states, shortcuts, and a place for the focus.
+/* What Gradio's parts lack for keyboards and screen readers: names, states, shortcuts, a place for the focus, and the
+   language that the page is in.
 
    Gradio draws its parts anew whenever something changes, so they are mended after each change of the page. */
 
@@ -26,6 +27,9 @@
     }
     for (const question of all("#question textarea")) set(question, "aria-keyshortcuts", "/");
     for (const stop of all("#stop")) set(stop, "aria-keyshortcuts", "Escape");
+    for (const questions of all("#suggestions")) set(questions, "lang", "en"); /* the model reads no other */
+    const title = find("#title h1")?.innerText;
+    if (title && !document.title.startsWith(title)) document.title = `${title} · BLIP-2`;
     keepFocus();
   }
 
@@ -36,6 +40,14 @@
     const heir = { send: "#stop", stop: "#question textarea" }[focused.id];
     if (heir && find(heir)) find(heir).focus();
   }
+
+  /* Gradio names the language of the browser, or the one chosen in its settings, also where the page has it not. */
+  function noteLanguage() {
+    const root = document.documentElement, language = root.lang.split("-")[0];
+    if (!pageLanguages.includes(language)) root.lang = "en";
+    else document.cookie = `${languageCookie}=${language}; path=/; samesite=lax`;
+  }
+  new MutationObserver(noteLanguage).observe(document.documentElement, { attributeFilter: ["lang"] });
 
   let waiting = false;
   new MutationObserver(() => {

@@ -129,6 +129,7 @@ class Visit:
         scale: pixels of the picture for one of them.
         dark: whether the system prefers dark colours.
         phone: whether the window is a phone's.
+        locale: language and country of the browser.
 
     Attributes:
         page: the page of Playwright.
@@ -136,11 +137,12 @@ class Visit:
     """
 
     def __init__(
-        self, browser: "Browser", address: str, *, size: tuple[int, int], scale: float, dark: bool, phone: bool
-    ) -> None:
+        self, browser: "Browser", address: str, *, size: tuple[int, int], scale: float, dark: bool, phone: bool,
+        locale: str = "en-GB",
+    ) -> None:  # fmt: skip
         options: dict[str, Any] = {"is_mobile": True, "has_touch": True} if phone else {}
         context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale, locale="en-GB",
+            viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale, locale=locale,
             color_scheme="dark" if dark else "light", reduced_motion="reduce", timezone_id="UTC",
             service_workers="block", **options,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from . import texts
 from .comparison import Comparison
 from .conversation import MOST_CHARACTERS, Conversation
 from .errors import VisitorError
-from .lanes import MODEL, QUICK, REDRAW, refused
+from .lanes import MODEL, QUICK, REDRAW, refused, send_or_stop
+from .languages import in_each, sentence, shown
 from .limits import Guard
 from .loading import ModelLoader
 from .settings import Panel, repeatable
@@ -44,23 +46,27 @@ class CompareParts:
 def build_panel(loader: ModelLoader, other: ModelLoader | None, guard: Guard) -> CompareParts:
     """The panel, folded."""
     comparison = Comparison(loader, other, guard.limits)
-    with gr.Accordion(texts.COMPARE, open=False, elem_id="compare"):
-        gr.HTML(f"<p>{texts.COMPARE_INFO_MODELS if other else texts.COMPARE_INFO}</p>", elem_id="compare-info")
+    with gr.Accordion(shown("COMPARE"), open=False, elem_id="compare"):
+        info = "COMPARE_INFO_MODELS" if other else "COMPARE_INFO"
+        gr.HTML(in_each(lambda: f"<p>{sentence(info)}</p>"), elem_id="compare-info")
+        kinds = [(in_each(lambda name=name: texts.COMPARE_KINDS[name]), name) for name in comparison.kinds]
         kind = gr.Radio(
-            [(texts.COMPARE_KINDS[name], name) for name in comparison.kinds], value=comparison.kinds[0],
-            label=texts.COMPARE_KIND, visible=other is not None, elem_id="compare-kind",
+            kinds, value=comparison.kinds[0], label=shown("COMPARE_KIND"), visible=other is not None,
+            elem_id="compare-kind",
         )  # fmt: skip
         with gr.Row(elem_id="compare-ask"):
             question = gr.Textbox(
-                label=texts.COMPARE_QUESTION, show_label=False, placeholder=texts.COMPARE_QUESTION_HINT, scale=8,
-                max_lines=3, min_width=120, max_length=MOST_CHARACTERS, container=False, elem_id="compare-question",
+                label=shown("COMPARE_QUESTION"), show_label=False, placeholder=shown("COMPARE_QUESTION_HINT"),
+                scale=8, max_lines=3, min_width=120, max_length=MOST_CHARACTERS, container=False,
+                elem_id="compare-question",
             )  # fmt: skip
-            ask = gr.Button(texts.COMPARE_ASK, variant="primary", scale=1, min_width=96, elem_id="compare-send")
+            ask = gr.Button(shown("COMPARE_ASK"), variant="primary", scale=1, min_width=96, elem_id="compare-send")
             stop = gr.Button(
-                texts.COMPARE_STOP, variant="stop", scale=1, min_width=96, visible=False, elem_id="compare-stop"
+                shown("COMPARE_STOP"), variant="stop", scale=1, min_width=96, visible=False, elem_id="compare-stop"
             )
         with gr.Row(elem_id="sides"):
-            left, right = (gr.HTML(drawn) for drawn in _drawn(comparison))
+            drawn = [in_each(lambda place=place: _drawn(deepcopy(comparison))[place]) for place in (0, 1)]
+            left, right = (gr.HTML(side) for side in drawn)
     return CompareParts(gr.State(comparison), kind, question, ask, stop, (left, right))
 
 
@@ -122,7 +128,7 @@ def _stop_comparing(comparison: Comparison) -> None:
 
 
 def _buttons(*, running: bool) -> list[gr.Button]:
-    return [gr.Button(visible=not running), gr.Button(visible=running)]
+    return send_or_stop(running=running, labels=(texts.COMPARE_ASK, texts.COMPARE_STOP))
 
 
 def _drawn(comparison: Comparison) -> list[str]:

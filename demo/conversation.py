@@ -91,7 +91,7 @@ class Conversation:
             if exchange.answer:
                 drawn.append(({"role": "assistant", "content": exchange.answer}, exchange))
             if exchange.measured is not None:
-                metadata = {"title": texts.measured(exchange.measured, exchange.notice), "status": "done"}
+                metadata = {"title": texts.measured(exchange.measured, exchange.dropped), "status": "done"}
                 told = {"role": "assistant", "content": texts.how(exchange.prompt), "metadata": metadata}
                 drawn.append((told, exchange))
         return drawn
@@ -292,7 +292,7 @@ class Conversation:
                 seconds_to_first_token=None if first is None else prepared + first,
                 stopped_by="deadline" if late and not self._stopping else last.stopped_by,
             )  # fmt: skip
-        exchange.notice = session.notice or ""
+        exchange.notice, exchange.dropped = session.notice or "", session.dropped_turns
 
 
 def suggestions(picture: str | None, model: str = "") -> tuple[tuple[str, ...], dict[str, str]]:

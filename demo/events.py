@@ -17,6 +17,7 @@ from .door import Door, keep
 from .errors import VisitorError
 from .extras import Extras
 from .lanes import MODEL, QUICK, REDRAW, busy, idle, refused, tool_updates, tools
+from .languages import ENGLISH, current
 from .limits import Guard
 from .loading import ModelLoader
 from .settings import PRESETS, Panel, repeatable, settings_for_another
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from .page import Parts
 
 
-def connect(
-    page: gr.Blocks, parts: "Parts", loader: ModelLoader, *, guard: Guard, door: Door, extras: Extras
-) -> None:
+def connect(page: gr.Blocks, parts: "Parts", loader: ModelLoader, *, guard: Guard, door: Door, extras: Extras) -> None:
     """Connect the parts of the page to what they do.
 
     Args:
@@ -53,12 +52,17 @@ def connect(
 
 def _connect_status(page: gr.Blocks, parts: "Parts", loader: ModelLoader) -> None:
     def look() -> list:
-        return [_status(loader), gr.Button(visible=loader.may_retry), gr.Timer(active=not loader.wait(0))]
+        retry = gr.Button(texts.TRY_AGAIN, visible=loader.may_retry)
+        return [_status(loader), retry, gr.Timer(active=not loader.wait(0))]
 
     def try_again() -> list:
         loader.start()
         return look()
 
+    def name_photos() -> Any:
+        return gr.skip() if current() == ENGLISH else gallery.thumbnails()
+
+    page.load(name_photos, None, parts.gallery, **QUICK)
     shown = [parts.status, parts.retry, parts.timer]
     gr.on([page.load, parts.timer.tick], look, None, shown, queue=False, **QUICK)
     parts.retry.click(try_again, None, shown, **QUICK)
@@ -125,7 +129,7 @@ def _show(conversation: Conversation, picture: str | None, guard: Guard, request
 def _alt_text(picture: str) -> str:
     """What people hear who cannot see the picture."""
     photo = gallery.find(picture)
-    return texts.PICTURE if photo is None else photo.description
+    return texts.PICTURE if photo is None else photo.told[1]
 
 
 def _look(conversation: Conversation) -> None:

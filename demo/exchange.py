@@ -50,7 +50,8 @@ class Exchange:
         prompt: the exact text that the language model read; empty where it read nothing.
         settings: how the answer was picked.
         measured: how it went; None before its end.
-        notice: a sentence about earlier turns that did not fit.
+        notice: a sentence about earlier turns that did not fit, in English.
+        dropped: how many they are.
         history: the earlier turns that the language model read, too.
         found: what was worked out about the answer afterwards, by the panel that shows it.
     """
@@ -63,5 +64,6 @@ class Exchange:
     settings: "AnswerSettings | None" = None
     measured: Measured | None = None
     notice: str = ""
+    dropped: int = 0
     history: tuple[tuple[str, str], ...] = ()
     found: dict[str, Any] = field(default_factory=dict)

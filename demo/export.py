@@ -36,15 +36,15 @@ def as_zip(conversation: Conversation) -> bytes:
 
 def as_markdown(conversation: Conversation, exchanges: list[Exchange]) -> str:
     """The conversation with its picture, and below each answer how it came about."""
-    parts = [f"# {texts.TITLE}", "![The picture](picture.jpg)"]
+    parts = [f"# {texts.TITLE}", f"![{texts.SAVED_PICTURE}](picture.jpg)"]
     if (photo := gallery.find(conversation.picture or "")) is not None:
-        parts.append(f"[{photo.title}]({photo.source}) by {photo.author}, [{photo.licence}]({photo.licence_url})")
+        parts.append(texts.SAVED_PHOTO.format(**{**asdict(photo), "title": photo.told[0]}))
     for exchange in exchanges:
         parts += [f"**{_plain(exchange.question)}**", _plain(exchange.answer.strip())]
         if exchange.measured is not None:
             parts.append(f"<sub>{texts.measured(exchange.measured)}</sub>")
             parts.append(_fenced(exchange.prompt))
-    parts.append(f"Answers of {_plain(conversation.loader.title)}; {texts.SAVED_NOTE}")
+    parts.append(texts.SAVED_BY.format(model=_plain(conversation.loader.title)))
     return "\n\n".join(parts) + "\n"
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from . import texts
+
 FOLDER = Path(__file__).parent / "gallery"
 JUDGED_FILE = FOLDER / "judged.json"
 JUDGED_MODEL = "pocket"
@@ -51,6 +53,11 @@ class Photo:
         """Where it is on disk."""
         return FOLDER / self.file
 
+    @property
+    def told(self) -> tuple[str, str]:
+        """Its title and description in the visitor's language."""
+        return texts.PHOTOS.get(self.file, (self.title, self.description))
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -81,12 +88,17 @@ def find(path: str | Path) -> Photo | None:
     return None
 
 
+def thumbnails() -> list[tuple[str, str]]:
+    """File and title of each."""
+    return [(str(photo.path), photo.told[0]) for photo in photos()]
+
+
 def credits_table() -> str:
     """Sources and licences as a Markdown table."""
-    rows = ["| Photograph | By | Licence | |", "| --- | --- | --- | --- |"]
+    rows = [f"| {' | '.join(texts.CREDITS_HEAD)} |", "| --- | --- | --- | --- |"]
     for photo in photos():
-        licence = f"[{photo.licence}]({photo.licence_url}) | [stated here]({photo.licence_stated_at})"
-        rows.append(f"| [{photo.title}]({photo.source}) | {photo.author} | {licence} |")
+        licence = f"[{photo.licence}]({photo.licence_url}) | [{texts.STATED_HERE}]({photo.licence_stated_at})"
+        rows.append(f"| [{photo.told[0]}]({photo.source}) | {photo.author} | {licence} |")
     return "\n".join(rows)
 
 

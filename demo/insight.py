@@ -20,6 +20,7 @@ from .conversation import Conversation
 from .exchange import Exchange
 from .insight_views import draw_looked, draw_road, note
 from .lanes import MODEL, QUICK
+from .languages import in_each, shown
 
 if TYPE_CHECKING:
     from .page import Parts
@@ -69,12 +70,12 @@ class RoadParts:
 
 def build_looked() -> LookedParts:
     """The panel with the map, folded."""
-    with gr.Accordion(texts.LOOKED, open=False, elem_id="looked") as panel:
-        view = gr.HTML(note(texts.INSIGHT_HINTS[LOOKED]), elem_id="looked-view", padding=False)
+    with gr.Accordion(shown("LOOKED"), open=False, elem_id="looked") as panel:
+        view = gr.HTML(in_each(lambda: note(texts.INSIGHT_HINTS[LOOKED])), elem_id="looked-view", padding=False)
         with gr.Row(elem_id="looked-tools"):
-            on = gr.Checkbox(True, label=texts.LOOKED_ON, container=False, min_width=120, elem_id="looked-on")
+            on = gr.Checkbox(True, label=shown("LOOKED_ON"), container=False, min_width=120, elem_id="looked-on")
             strength = gr.Slider(
-                0, 1, STRONG, step=0.05, label=texts.LOOKED_STRENGTH, min_width=200, scale=2, buttons=[],
+                0, 1, STRONG, step=0.05, label=shown("LOOKED_STRENGTH"), min_width=200, scale=2, buttons=[],
                 elem_id="looked-strength",
             )  # fmt: skip
     return LookedParts(panel, view, on, strength, gr.State(()), gr.State(0))
@@ -82,8 +83,8 @@ def build_looked() -> LookedParts:
 
 def build_road() -> RoadParts:
     """The panel with the road, folded."""
-    with gr.Accordion(texts.ROAD, open=False, elem_id="road") as panel:
-        view = gr.HTML(note(texts.INSIGHT_HINTS[ROAD]), elem_id="road-view", padding=False)
+    with gr.Accordion(shown("ROAD"), open=False, elem_id="road") as panel:
+        view = gr.HTML(in_each(lambda: note(texts.INSIGHT_HINTS[ROAD])), elem_id="road-view", padding=False)
     return RoadParts(panel, view)
 
 

@@ -42,12 +42,12 @@ def draw_looked(picture: str, exchange: Exchange, found: Any) -> str:
     image = _reduced(open_image(picture), LONGEST_SIDE)
     heat = overlay(found.values, found.box, _fitting(image.size, LONGEST_HEAT), opacity=1)
     alt = texts.LOOKED_ALT.format(place=place_of(found.values)) if found.values.any() else texts.LOOKED_NOWHERE
-    told = texts.LOOKED_CAPTION.format(question=escape(exchange.question), answer=escape(exchange.answer.strip()))
+    told = f'<span lang="en">{escape(exchange.question)} <b>{escape(exchange.answer.strip())}</b></span>'
     scale = f'<span class="heat-scale"><span>{texts.LOOKED_LESS}</span><i></i><span>{texts.LOOKED_MORE}</span></span>'
     return (
         f'<figure class="looked"><div class="layers"><img src="{_jpeg(image)}" alt="{escape(alt)}">'
         f'<img class="heat" src="{_png(heat)}" alt=""></div>'
-        f"<figcaption><span>{told}</span>{scale}</figcaption></figure>"
+        f"<figcaption>{told}{scale}</figcaption></figure>"
         f'<p class="insight-note">{texts.LOOKED_ABOUT}</p>'
     )
 
@@ -66,7 +66,7 @@ def draw_road(picture: str, exchange: Exchange, told: Any, attention: Any) -> st
     """
     stations = "".join(
         f"<li><code>{escape(station.name)}</code><b>{' × '.join(f'{side:,}' for side in station.shape)}</b>"
-        f"<span>{escape(station.what)}</span></li>"
+        f"<span>{escape(texts.ROAD_STATIONS.get(station.name, station.what))}</span></li>"
         for station in told.stations
     )
     image = _reduced(open_image(picture), LONGEST_THUMBNAIL)

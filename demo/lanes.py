@@ -2,6 +2,8 @@
 
 Two lanes: handlers that only read and write the conversation run at once; those that run the model wait for each other,
 one at a time for all visitors.
+
+Whoever shows, hides or frees a button says its label, too: Gradio may empty the label where only that is said.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -29,17 +31,28 @@ def tools(parts: "Parts") -> list[gr.Button]:
 
 def tool_updates(conversation: Conversation) -> list[gr.Button]:
     """Of the `tools`, while no answer is on its way."""
-    return [gr.Button(interactive=bool(conversation.exchanges))] * 4
+    return _tool_buttons(interactive=bool(conversation.exchanges))
 
 
 def busy() -> list[gr.Button]:
     """Of Send, Stop and the `tools`, while an answer is on its way."""
-    return [gr.Button(visible=False), gr.Button(visible=True), *[gr.Button(interactive=False)] * 4]
+    return [*send_or_stop(running=True), *_tool_buttons(interactive=False)]
 
 
 def idle(conversation: Conversation) -> list[gr.Button]:
     """Of Send, Stop and the `tools`, while none is."""
-    return [gr.Button(visible=True), gr.Button(visible=False), *tool_updates(conversation)]
+    return [*send_or_stop(running=False), *tool_updates(conversation)]
+
+
+def send_or_stop(*, running: bool, labels: tuple[str, str] | None = None) -> list[gr.Button]:
+    """Of a button that asks and one that stops, whose labels are those of the chat unless others are given."""
+    send, stop = labels or (texts.SEND, texts.STOP)
+    return [gr.Button(send, visible=not running), gr.Button(stop, visible=running)]
+
+
+def _tool_buttons(*, interactive: bool) -> list[gr.Button]:
+    labels = (texts.AGAIN, texts.UNDO, texts.SAVE, texts.CLEAR)
+    return [gr.Button(label, interactive=interactive) for label in labels]
 
 
 def refused(error: VisitorError, outputs: int) -> list:

@@ -3,7 +3,6 @@
 What a link says stands in `permalink.py`; the pictures behind some links lie in `kept_pictures.py`.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +18,13 @@ from .door import keep
 from .errors import VisitorError
 from .kept_pictures import KeptPictures
 from .lanes import MODEL, QUICK, REDRAW, busy, idle, refused, tools
+from .languages import shown
 from .limits import Guard
 
 if TYPE_CHECKING:
     from .page import Parts
 
-COPY = f"(link, said) => page.copyLink(link, said, {json.dumps([texts.LINK_COPIED, texts.LINK_COPY_YOURSELF])})"
+COPY = "(link, said) => page.copyLink(link, said)"
 NOTHING_KEPT = ("", "")
 
 
@@ -55,22 +55,19 @@ class LinkParts:
 
 def build_button() -> gr.Button:
     """The button, among the tools."""
-    return gr.Button(texts.LINK, size="sm", min_width=60, elem_id="link")
+    return gr.Button(shown("LINK"), size="sm", min_width=60, elem_id="link")
 
 
 def build_panel(button: gr.Button) -> LinkParts:
-    """What the button shows. The style sheet hides what does not belong to the state that the note names.
-
-    Making Gradio hide and show the column would empty the labels of all buttons that it has updated before.
-    """
+    """What the button shows. The style sheet hides what does not belong to the state that the note names."""
     with gr.Column(elem_id="link-panel"):
         said, note = gr.HTML(elem_id="link-said"), gr.HTML(elem_id="link-note")
         text = gr.Textbox(
-            label=texts.LINK_LABEL, show_label=False, interactive=True, lines=1, max_lines=3, container=False,
+            label=shown("LINK_LABEL"), show_label=False, interactive=True, lines=1, max_lines=3, container=False,
             elem_id="link-text",
         )  # fmt: skip
-        consent = gr.Button(texts.LINK_KEEP, size="sm", variant="primary", elem_id="link-keep")
-        forget = gr.Button(texts.LINK_FORGET, size="sm", elem_id="link-forget")
+        consent = gr.Button(shown("LINK_KEEP"), size="sm", variant="primary", elem_id="link-keep")
+        forget = gr.Button(shown("LINK_FORGET"), size="sm", elem_id="link-forget")
     return LinkParts(button, said, note, text, consent, forget, kept=gr.State(NOTHING_KEPT), linked=gr.State(None))
 
 
@@ -162,7 +159,8 @@ def _made(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictu
 
 def _shown(state: str, note: str, *, text: str = "", kept: tuple[str, str] = NOTHING_KEPT) -> list:
     """Values of `said`, `note`, `text` and `kept`; the state is "linked", "kept", "consent" or "forgotten"."""
-    return ["", f'<p data-state="{state}">{escape(note)}</p>', text, kept]
+    told = f'<p data-copied="{escape(texts.LINK_COPIED)}" data-yourself="{escape(texts.LINK_COPY_YOURSELF)}"></p>'
+    return [told if text else "", f'<p data-state="{state}">{escape(note)}</p>', text, kept]
 
 
 def _opened(text: str, request: gr.Request, guard: Guard, pictures: KeptPictures, parts: "Parts") -> list:
@@ -186,6 +184,7 @@ def _opened(text: str, request: gr.Request, guard: Guard, pictures: KeptPictures
 def _ask_again(conversation: Conversation, picture: str | None, linked: Any, count: Any) -> Iterator[list]:
     """Ask the questions of a link one after the other; nothing happens on the pictures of others."""
     if not linked or picture is None:
+        yield [gr.skip()] * 8  # Gradio empties the outputs of a generator that yields nothing
         return
     began, drawn_at = time.monotonic(), 0.0
     conversation.note(texts.FROM_LINK)

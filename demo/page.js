@@ -119,10 +119,14 @@ window.page = (() => {
     }
   }
 
-  async function copyLink(text, said, [copied, copyYourself]) {
+  /* in `said` the server sends what to say in either case */
+  async function copyLink(text, said) {
     if (!LINK.test(text)) return [text, said];
     const link = `${location.origin}${location.pathname}#${text}`;
-    return [link, `<p role="status">${(await copy(link)) ? copied : copyYourself}</p>`];
+    const told = new DOMParser().parseFromString(said, "text/html").body.firstElementChild;
+    told.role = "status";
+    told.textContent = (await copy(link)) ? told.dataset.copied : told.dataset.yourself;
+    return [link, told.outerHTML];
   }
 
   addEventListener("hashchange", () => linkText() && location.reload());

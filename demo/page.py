@@ -12,6 +12,7 @@ from . import comparing, events, feedback, gallery, insight, linking, texts, web
 from .conversation import MOST_CHARACTERS, Conversation
 from .door import Door
 from .extras import Extras
+from .languages import in_each, shown
 from .limits import Guard, Limits
 from .loading import ModelLoader
 from .settings import FEWEST_TOKENS, FIRST_PRESET, MOST_TOKENS, PRESETS
@@ -73,7 +74,7 @@ def build_page(
             with gr.Column(scale=6, min_width=320, elem_id="right"):
                 found |= _chat_side(loader, guard, extras)
         found["road"] = insight.build_road()
-        gr.HTML(f"<p>{texts.PRIVACY} {texts.FEEDBACK if extras.thumbs else ''}</p>", elem_id="privacy")
+        gr.HTML(in_each(lambda: _foot(thumbs=extras.thumbs is not None)), elem_id="privacy")
         with gr.Row(elem_id="out-of-sight"):  # for page.js
             found["handed"] = gr.UploadButton(file_types=["image"], elem_id="handed")
             found["saved"] = gr.DownloadButton(elem_id="saved")
@@ -85,50 +86,51 @@ def build_page(
 def _header(loader: ModelLoader) -> dict:
     with gr.Row(elem_id="header"):
         with gr.Column(scale=3, min_width=300):
-            gr.HTML(f"<h1>{texts.TITLE}</h1><p>{texts.INTRODUCTION}</p>", elem_id="title")
+            gr.HTML(in_each(lambda: f"<h1>{texts.TITLE}</h1><p>{texts.INTRODUCTION}</p>"), elem_id="title")
         with gr.Column(scale=1, min_width=260, elem_id="state"):
-            status = gr.HTML(texts.status(loader.title, loader.state.step, None), elem_id="status")
-            retry = gr.Button("Try again", visible=False, size="sm", elem_id="retry")
+            step = loader.state.step
+            status = gr.HTML(in_each(lambda: texts.status(loader.title, step, None)), elem_id="status")
+            retry = gr.Button(shown("TRY_AGAIN"), visible=False, size="sm", elem_id="retry")
     return {"status": status, "retry": retry}
 
 
 def _picture_side(loader: ModelLoader, *, web: bool) -> dict:
     picture = gr.Image(
-        label=texts.PICTURE, show_label=False, type="filepath", image_mode=None, height=340, buttons=["fullscreen"],
-        sources=["upload", "webcam", "clipboard"], placeholder=texts.PICTURE_HINT, elem_id="picture",
+        label=shown("PICTURE"), show_label=False, type="filepath", image_mode=None, height=340, buttons=["fullscreen"],
+        sources=["upload", "webcam", "clipboard"], placeholder=shown("PICTURE_HINT"), elem_id="picture",
         webcam_options=gr.WebcamOptions(mirror=False),
     )  # fmt: skip
-    gr.HTML(f"<h2>{texts.GALLERY}</h2>", elem_id="gallery-title")
+    gr.HTML(in_each(lambda: f"<h2>{texts.GALLERY}</h2>"), elem_id="gallery-title")
     thumbnails = gr.Gallery(
-        [(str(photo.path), photo.title) for photo in gallery.photos()], label=texts.GALLERY, show_label=False,
+        gallery.thumbnails(), label=shown("GALLERY"), show_label=False,
         columns=6, allow_preview=False, object_fit="cover", interactive=False, buttons=[], container=False,
         elem_id="gallery",
     )  # fmt: skip
     more = _more_ways(web=web)
-    gr.HTML(_about(loader), elem_id="about")
-    with gr.Accordion(texts.CREDITS, open=False, elem_id="credits"):
-        gr.Markdown(f"{gallery.credits_table()}\n\n{texts.CHANGES}")
+    gr.HTML(in_each(lambda: _about(loader)), elem_id="about")
+    with gr.Accordion(shown("CREDITS"), open=False, elem_id="credits"):
+        gr.Markdown(in_each(lambda: f"{gallery.credits_table()}\n\n{texts.CHANGES}"))
     return {"picture": picture, "gallery": thumbnails, **more}
 
 
 def _more_ways(*, web: bool) -> dict:
     """A drawing board, whose script is page.js, and a box for a web address."""
     address = fetch = None
-    with gr.Accordion(texts.MORE_WAYS if web else texts.DRAW, open=False, elem_id="more-ways"):
+    with gr.Accordion(shown("MORE_WAYS") if web else shown("DRAW"), open=False, elem_id="more-ways"):
         if web:
             with gr.Row(elem_id="web"):
                 address = gr.Textbox(
-                    label=texts.ADDRESS, show_label=False, container=False, placeholder=texts.ADDRESS_HINT, scale=8,
-                    max_length=web_pictures.MOST_CHARACTERS, min_width=120, elem_id="address",
+                    label=shown("ADDRESS"), show_label=False, container=False, placeholder=shown("ADDRESS_HINT"),
+                    max_length=web_pictures.MOST_CHARACTERS, scale=8, min_width=120, elem_id="address",
                 )  # fmt: skip
-                fetch = gr.Button(texts.FETCH, size="sm", scale=1, min_width=80, elem_id="fetch")
-        gr.HTML(texts.BOARD, elem_id="board")
+                fetch = gr.Button(shown("FETCH"), size="sm", scale=1, min_width=80, elem_id="fetch")
+        gr.HTML(in_each(texts.board), elem_id="board")
     return {"address": address, "fetch": fetch}
 
 
 def _chat_side(loader: ModelLoader, guard: Guard, extras: Extras) -> dict:
     chat = gr.Chatbot(
-        label=texts.CHAT, show_label=False, height=430, placeholder=texts.CHAT_HINT, buttons=["copy_all"],
+        label=shown("CHAT"), show_label=False, height=430, placeholder=in_each(texts.chat_hint), buttons=["copy_all"],
         render_markdown=False, allow_tags=False, latex_delimiters=[], editable="user", elem_id="chat",
         feedback_options=feedback.OPTIONS if extras.thumbs else None,
     )  # fmt: skip
@@ -137,22 +139,21 @@ def _chat_side(loader: ModelLoader, guard: Guard, extras: Extras) -> dict:
     wrong = gr.HTML(elem_id="wrong")
     with gr.Row(elem_id="ask"):
         question = gr.Textbox(
-            label=texts.QUESTION, show_label=False, placeholder=texts.QUESTION_HINT, max_lines=4, scale=8,
+            label=shown("QUESTION"), show_label=False, placeholder=shown("QUESTION_HINT"), max_lines=4, scale=8,
             min_width=160, max_length=MOST_CHARACTERS, container=False, autofocus=False, elem_id="question",
             html_attributes=gr.InputHTMLAttributes(autocomplete="off", autocorrect="on"),
         )  # fmt: skip
-        send = gr.Button("Send", variant="primary", scale=1, min_width=88, elem_id="send")
-        stop = gr.Button("Stop", variant="stop", scale=1, min_width=88, visible=False, elem_id="stop")
+        send = gr.Button(shown("SEND"), variant="primary", scale=1, min_width=88, elem_id="send")
+        stop = gr.Button(shown("STOP"), variant="stop", scale=1, min_width=88, visible=False, elem_id="stop")
     with gr.Row(elem_id="tools"):
-        again = gr.Button("Another answer", size="sm", min_width=60, interactive=False, elem_id="again")
-        undo = gr.Button("Undo", size="sm", min_width=60, interactive=False, elem_id="undo")
-        save = gr.Button("Save", size="sm", min_width=60, interactive=False, elem_id="save")
+        again = gr.Button(shown("AGAIN"), size="sm", min_width=60, interactive=False, elem_id="again")
+        undo = gr.Button(shown("UNDO"), size="sm", min_width=60, interactive=False, elem_id="undo")
+        save = gr.Button(shown("SAVE"), size="sm", min_width=60, interactive=False, elem_id="save")
         link = linking.build_button()
-        clear = gr.Button("Clear", size="sm", min_width=60, interactive=False, elem_id="clear")
+        clear = gr.Button(shown("CLEAR"), size="sm", min_width=60, interactive=False, elem_id="clear")
     return {
         "chat": chat, "suggestions": suggestions, "wrong": wrong, "question": question, "send": send, "stop": stop,
-        "again": again,
-        "undo": undo, "save": save, "clear": clear, "link": linking.build_panel(link),
+        "again": again, "undo": undo, "save": save, "clear": clear, "link": linking.build_panel(link),
         "looked": insight.build_looked(), **_panels(),
         "compare": comparing.build_panel(loader, extras.other, guard),
     }  # fmt: skip
@@ -160,30 +161,36 @@ def _chat_side(loader: ModelLoader, guard: Guard, extras: Extras) -> dict:
 
 def _panels() -> dict:
     start = PRESETS[FIRST_PRESET]
-    with gr.Accordion(texts.SETTINGS, open=False, elem_id="settings"):
-        preset = gr.Radio(list(PRESETS), value=FIRST_PRESET, label=texts.PRESET, elem_id="preset")
+    with gr.Accordion(shown("SETTINGS"), open=False, elem_id="settings"):
+        kinds = [(in_each(lambda name=name: texts.PRESETS[name]), name) for name in PRESETS]
+        preset = gr.Radio(kinds, value=FIRST_PRESET, label=shown("PRESET"), elem_id="preset")
         temperature = gr.Slider(
-            0, 1.5, start.temperature, step=0.1, label="Temperature", elem_id="temperature",
-            info="0 takes the likeliest word every time; higher values draw more boldly.",
+            0, 1.5, start.temperature, step=0.1, elem_id="temperature",
+            label=shown("TEMPERATURE"), info=shown("TEMPERATURE_INFO"),
         )  # fmt: skip
         top_p = gr.Slider(
-            0.1, 1, start.top_p, step=0.05, label="Top-p", elem_id="top-p",
-            info="Draw from the likeliest words that have this share of the probability together.",
-        )  # fmt: skip
+            0.1, 1, start.top_p, step=0.05, label=shown("TOP_P"), info=shown("TOP_P_INFO"), elem_id="top-p"
+        )
         length = gr.Slider(
-            FEWEST_TOKENS, MOST_TOKENS, start.max_tokens, step=8, label="Longest answer, in tokens", elem_id="length",
-            info="A token is about three quarters of a word.",
+            FEWEST_TOKENS, MOST_TOKENS, start.max_tokens, step=8, elem_id="length",
+            label=shown("LENGTH"), info=shown("LENGTH_INFO"),
         )  # fmt: skip
         penalty = gr.Slider(
-            1, 1.5, start.repetition_penalty, step=0.05, label="Repetition penalty", elem_id="penalty",
-            info="Above 1, words of the answer so far become less likely.",
+            1, 1.5, start.repetition_penalty, step=0.05, elem_id="penalty",
+            label=shown("PENALTY"), info=shown("PENALTY_INFO"),
         )  # fmt: skip
         seed = gr.Textbox(
-            start.seed, label="Seed", placeholder="empty: a new one each time", max_length=10, elem_id="seed",
-            info="The same whole number gives the same draw. Used when the temperature is above 0.",
+            start.seed, label=shown("SEED"), placeholder=shown("SEED_HINT"), info=shown("SEED_INFO"), max_length=10,
+            elem_id="seed",
         )  # fmt: skip
-        gr.Markdown(texts.NO_BEAMS)
+        gr.Markdown(shown("NO_BEAMS"))
     return {"preset": preset, "settings": (temperature, top_p, length, penalty, seed)}
+
+
+def _foot(*, thumbs: bool) -> str:
+    """What becomes of what people bring, and the keys."""
+    told = f"{texts.PRIVACY} {texts.FEEDBACK}" if thumbs else texts.PRIVACY
+    return f'<p>{told}</p><p class="keys">{texts.KEYS}</p>'
 
 
 def _about(loader: ModelLoader) -> str:

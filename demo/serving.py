@@ -2,12 +2,14 @@
 
 import importlib.util
 import inspect
+import json
 import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import gallery
+from .languages import COOKIE, LANGUAGES, translations
 from .limits import LARGEST_FILE, MOST_SESSIONS, BodyLimit, Limits
 from .loading import ModelLoader
 
@@ -74,10 +76,23 @@ def serve(page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share
         server_name=host, server_port=port, share=share, prevent_thread_lock=True, quiet=True, show_error=False,
         max_file_size=LARGEST_FILE, allowed_paths=[str(gallery.FOLDER)], run_history=False, enable_monitoring=False,
         ssr_mode=False, pwa=False, mcp_server=_has_mcp(), footer_links=["api", "settings"], theme=_theme(),
-        css_paths=STYLE, head="".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS),
-        state_session_capacity=MOST_SESSIONS, app_kwargs={"routes": [_health_route(loader)], "middleware": [_limit()]},
+        css_paths=STYLE, head=_head(), i18n=_translations(page), state_session_capacity=MOST_SESSIONS,
+        app_kwargs={"routes": [_health_route(loader)], "middleware": [_limit()]},
     )  # fmt: skip
     return public or local
+
+
+def _head() -> str:
+    known = f"window.pageLanguages = {json.dumps(LANGUAGES)}; window.languageCookie = {json.dumps(COOKIE)};"
+    scripts = [known, *(script.read_text(encoding="utf-8") for script in SCRIPTS)]
+    return "".join(f"<script>{script}</script>" for script in scripts)
+
+
+def _translations(page: "gr.Blocks") -> Any:
+    """What the browser shows in each language."""
+    from gradio import I18n
+
+    return I18n(**translations(json.dumps(page.get_config_file(), default=str)))
 
 
 def _has_mcp() -> bool:

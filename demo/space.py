@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 SIZE_LIMIT = 10_000_000  # bytes: the Hub takes no larger file through git
 PACKAGES = ("blip2_core", "demo")
 COPIED = ("app.py", "LICENSE")
-TOOLS = ("demo/browser.py", "demo/screenshots.py", "demo/space.py")  # of no use on a Space
+TOOLS = tuple(f"demo/{tool}.py" for tool in ("browser", "likeness", "scenes", "screenshots", "space"))  # stay here
 PYTHON = "3.12.12"  # one of the two that ZeroGPU has; must be quoted, or YAML reads a number
 
 CARD = """\

@@ -1,6 +1,5 @@
 """Where the queries looked and what an answer rests on, against the parts themselves and on real photographs."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from families import QUERIES, picture
 from PIL import Image
+from tiny import WIDTH
 
 import blip2_core
 from blip2_core import attention_maps
@@ -24,12 +24,17 @@ WHOLE = (0.0, 0.0, 2.0, 2.0)  # a picture that covers a grid of two cells a side
 PHOTOS = Path(__file__).parents[1] / "demo" / "gallery"
 BLANKED = 16  # of the 81 patches of pocket
 NUDGE = 3e-3
+WHAT = "What is this?"
 
 
 @pytest.fixture(scope="module", params=["instructblip-llama", "blip2-t5", "blip2-opt"])
 def folder(request, tmp_path_factory) -> Path:
     """A decoder-only model that tells the Q-Former the question, an encoder-decoder, and one with learned positions."""
-    return families.save_as_older(request.param, tmp_path_factory.mktemp("model"))
+    model = families.oracle(request.param)
+    for name, parameter in model.language_model.named_parameters():
+        if name.endswith((".q.weight", ".q_proj.weight")):  # trained attention is not as sharp as that of large noise
+            parameter.data *= WIDTH**-0.5
+    return families.save_as_older(request.param, tmp_path_factory.mktemp("model"), model)
 
 
 @pytest.fixture(scope="module")
@@ -66,20 +71,21 @@ def test_the_log_probability_is_the_one_by_which_answers_are_ranked(blip2):
     assert found.log_probability == pytest.approx(ranked.log_likelihood - end, abs=1e-3)
 
 
-def test_a_map_is_the_positive_part_of_weight_times_gradient(blip2, monkeypatch):
+def test_a_map_tells_how_a_longer_look_at_each_patch_changes_the_answer(blip2, monkeypatch):
     """The gradient is measured: each weight is raised a little, and the change of the log-probability watched."""
     seen = blip2.see(picture())
     found = relevance(blip2, seen, QUESTION, ANSWER)
     with torch.no_grad(), _watched(blip2.model.qformer) as weights:
         blip2.visual_prompt([seen], [QUESTION])
-    expected = np.zeros(5)
-    for place in np.ndindex(len(weights), *weights[0].shape[1:]):
+    looked = torch.cat(weights).double().numpy()  # (layers, heads, Q, N)
+    gradients = np.zeros_like(looked)
+    for place in np.ndindex(looked.shape):
         monkeypatch.setattr(attention_maps, "_attend", nudging(*place))
         risen = relevance(blip2, seen, QUESTION, ANSWER).log_probability
-        gradient = (risen - found.log_probability) / NUDGE
-        expected[place[-1]] += max(0.0, gradient * float(weights[place[0]][(0, *place[1:])]))
-    expected = expected[1:].reshape(2, 2)
-    assert np.allclose(found.values, expected / expected.max(), atol=0.03)
+        gradients[place] = (risen - found.log_probability) / NUDGE
+    elsewhere = (looked * gradients).sum(-1, keepdims=True)  # the weights of a query sum up to 1
+    expected = (looked * (gradients - elsewhere)).sum((0, 1, 2))[1:].clip(min=0)
+    assert np.allclose(found.values.ravel(), expected / expected.max(), atol=0.05)
 
 
 def nudging(layer: int, head: int, query: int, patch: int):
@@ -106,25 +112,32 @@ def test_a_map_leaves_no_gradients_behind(blip2):
     assert not seen.image_embeds.requires_grad and all(p.grad is None for p in blip2.model.parameters())
 
 
+def maps(blip2, question: str = QUESTION, answer: str = ANSWER, **how) -> np.ndarray:
+    """The maps of a few pictures: one alone has four patches only."""
+    return np.stack([relevance(blip2, picture(seed), question, answer, **how).values for seed in range(6)])
+
+
 def test_a_map_depends_on_the_question_the_answer_and_the_turns_before(blip2):
-    seen = blip2.see(picture(3))
-    one = relevance(blip2, seen, QUESTION, ANSWER).values
+    one = maps(blip2)
     others = (
-        relevance(blip2, seen, "how many dogs are there?", ANSWER),
-        relevance(blip2, seen, QUESTION, "two dogs and a cat"),
-        relevance(blip2, seen, QUESTION, ANSWER, history=[("what is this?", "a boat")]),
+        maps(blip2, question="how many dogs are there?"),
+        maps(blip2, answer="two dogs and a cat"),
+        maps(blip2, history=[("what is this?", "a boat")]),
     )
-    assert not any(np.allclose(one, other.values, atol=1e-3) for other in others)
+    assert not any(np.allclose(one, other, atol=0.01) for other in others)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 def test_bf16_and_int8_give_nearly_the_map_of_fp32(folder, blip2, precision):
     if precision == "int8":
         pytest.importorskip("bitsandbytes")
-    seen = blip2.see(picture(3))
-    exact = relevance(blip2, seen, QUESTION, ANSWER).values
-    rounded = relevance(blip2_core.load(folder, precision=precision), picture(3), QUESTION, ANSWER).values
-    assert np.isfinite(rounded).all() and np.abs(rounded - exact).max() < 0.5
+    assert np.abs(maps(blip2_core.load(folder, precision=precision)) - maps(blip2)).mean() < 0.15
+
+
+def test_int4_on_a_cpu_is_refused(blip2):
+    """There bitsandbytes multiplies packed weights without a gradient: pocket's map came out empty, silently."""
+    with pytest.raises(SettingsError, match=r"int4 has no gradients on a CPU\. Load the model in int8"):
+        relevance(replace(blip2, precision="int4"), picture(), QUESTION, ANSWER)
 
 
 def test_an_empty_answer_and_one_without_room_are_refused(blip2):
@@ -145,7 +158,7 @@ def test_an_overlay_is_clear_where_nothing_matters_and_as_opaque_as_asked_where_
     heat = overlay(np.array([[0.0, 1.0], [0.0, 0.0]]), WHOLE, (80, 20), opacity=0.5)
     assert heat.mode == "RGBA" and heat.size == (80, 20)
     red, green, _, alpha = heat.getpixel((79, 0))
-    assert red > 200 > green and abs(alpha - 127) < 6 and heat.getpixel((0, 19))[3] == 0
+    assert red > 200 > green and abs(alpha - 127) < 6 and heat.getpixel((0, 19))[3] < 4
     with pytest.raises(SettingsError):
         overlay(np.zeros((2, 2)), WHOLE, (8, 8), opacity=float("nan"))
 
@@ -182,20 +195,19 @@ def blanked(pocket, features: torch.Tensor, patches: np.ndarray):
 
 @pytest.mark.pocket
 def test_blanking_what_matters_costs_an_answer_more_than_blanking_what_does_not(pocket):
-    answers = json.loads((PHOTOS.parents[1] / "docs" / "pocket-answers.json").read_text())
     costs = []
-    for file in ("surfer.jpg", "beagle.jpg", "jockey.jpg", "dahlia.jpg", "eiffel-tower.jpg"):
+    for file in ("surfer.jpg", "beagle.jpg", "jockey.jpg", "dahlia.jpg", "eiffel-tower.jpg", "pizza.jpg"):
         with torch.no_grad():
             pixels = pocket.image_processor([blip2_core.open_image(PHOTOS / file)])
             features = pocket.model.vision_model.frozen_features(pixels)
-        question, answer = list(answers[file].items())[-1]
-        whole = relevance(pocket, PHOTOS / file, question, answer)
+            answer = pocket.ask(PHOTOS / file, WHAT)
+        whole = relevance(pocket, PHOTOS / file, WHAT, answer)
         order = np.argsort(whole.values.ravel())
         for patches in (order[-BLANKED:], order[:BLANKED]):
             with torch.no_grad():
                 seen = blanked(pocket, features, patches)
-            costs.append(whole.log_probability - relevance(pocket, seen, question, answer).log_probability)
-    assert np.mean(costs[0::2]) > np.mean(costs[1::2]) + 0.1
+            costs.append(whole.log_probability - relevance(pocket, seen, WHAT, answer).log_probability)
+    assert np.mean(costs[0::2]) > np.mean(costs[1::2]) + 0.5
 
 
 @pytest.mark.pocket
