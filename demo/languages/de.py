@@ -246,7 +246,8 @@ LOOKED_NOWHERE = "Das Bild. Kein Teil davon spricht für die Antwort, darum ist 
 LOOKED_ABOUT = (
     "Gefärbt ist, was diese Antwort wahrscheinlicher machte: die Aufmerksamkeit der Abfragen des Q-Formers, gewichtet "
     "danach, wie sehr die Antwort davon abhängt. Der Rest der Antwort kommt aus der Frage und aus dem, was das "
-    "Sprachmodell weiß."
+    "Sprachmodell weiß. Jedes Feld hat seine Umgebung schon aufgenommen, bevor die Abfragen es lesen; darum kann ein "
+    "Fleck neben einer Sache liegen statt auf ihr."
 )
 ROAD = "Wie es funktioniert"
 ROAD_ABOUT = "Der Weg von „{question}“, vom Bild zum Sprachmodell. Die Zahlen sind die dieses Bildes."

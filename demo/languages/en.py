@@ -221,7 +221,8 @@ LOOKED_ALT = "The picture with a map over it: the answer rests most on the {plac
 LOOKED_NOWHERE = "The picture. No part of it speaks for the answer, so the map is empty."
 LOOKED_ABOUT = (
     "Coloured is what made this answer likelier: the attention of the Q-Former's queries, weighted by how much the "
-    "answer depends on it. The rest of the answer comes from the question and from what the language model knows."
+    "answer depends on it. The rest of the answer comes from the question and from what the language model knows. "
+    "A patch has taken in its surroundings before the queries read it, so a spot may lie beside a thing, not on it."
 )
 ROAD = "How it works"
 ROAD_ABOUT = "The road of “{question}”, from the picture to the language model. The numbers are this picture's own."

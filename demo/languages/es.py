@@ -247,7 +247,8 @@ LOOKED_NOWHERE = "La imagen. Ninguna parte habla a favor de la respuesta, por es
 LOOKED_ABOUT = (
     "En color está lo que hizo más probable esta respuesta: la atención de las consultas del Q-Former, ponderada por "
     "cuánto depende de ella la respuesta. El resto de la respuesta viene de la pregunta y de lo que sabe el modelo de "
-    "lenguaje."
+    "lenguaje. Cada casilla ya ha recogido lo que la rodea antes de que las consultas la lean; por eso una mancha "
+    "puede caer al lado de una cosa y no encima."
 )
 ROAD = "Cómo funciona"
 ROAD_ABOUT = "El camino de «{question}», de la imagen al modelo de lenguaje. Los números son los de esta imagen."

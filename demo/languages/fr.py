@@ -250,7 +250,9 @@ LOOKED_NOWHERE = "L'image. Aucune partie ne parle pour la réponse, la carte est
 LOOKED_ABOUT = (
     "En couleur, ce qui a rendu cette réponse plus probable : l'attention des requêtes du Q-Former, pesée par ce "
     "que la "
-    "réponse en dépend. Le reste de la réponse vient de la question et de ce que sait le modèle de langue."
+    "réponse en dépend. Le reste de la réponse vient de la question et de ce que sait le modèle de langue. "
+    "Chaque case a déjà absorbé ses alentours avant que les requêtes la lisent : une tache peut donc tomber à côté "
+    "d'une chose et non dessus."
 )
 ROAD = "Comment ça marche"
 ROAD_ABOUT = "Le chemin de « {question} », de l'image au modèle de langue. Les nombres sont ceux de cette image."

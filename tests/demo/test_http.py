@@ -257,7 +257,8 @@ def logs(said: list[dict]) -> str:
 
 
 @pytest.mark.parametrize(
-    "link", ["photo=../credits", "picture=../../etc/passwd", "picture=" + "A" * 22, "photo=pen&x=y"],
+    "link",
+    ["photo=../credits", "picture=../../etc/passwd", "picture=" + "A" * 22, "photo=pen&x=y"],
     ids=["photo", "path", "id", "key"],
 )
 def test_a_forged_link_opens_nothing(stranger, link):
