@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .qformer import MultiHeadAttention, QFormer
 
 Box = tuple[float, float, float, float]
-HEAT = ((0.0, (255, 225, 120)), (0.5, (255, 140, 30)), (1.0, (215, 25, 45)))  # value, and its colour
+HEAT = ((0.0, (255, 205, 90)), (0.5, (240, 50, 130)), (1.0, (150, 10, 190)))  # value, and a colour rare in photographs
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def enlarge(values: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
 
 
 def overlay(values: np.ndarray, box: Box, size: tuple[int, int], *, opacity: float = 0.7) -> Image.Image:
-    """A picture to lay over the picture: clear where a value is 0, then yellow, orange and red at 1.
+    """A picture to lay over the picture: clear where a value is 0, then yellow, pink, and violet at 1.
 
     Args:
         values: (H, W) floats, 0-1, on the grid of patches.

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-REDUCED = 4  # pictures are compared at a quarter of their size, where the edges of letters weigh little
+REDUCED = 8  # pictures are compared at an eighth of their size, where the edges of letters weigh little
 ALIKE = 32  # of 255: two pixels that differ by no more than this are alike
 ROOM = 40  # pixels: so much wider the same place may be on the other picture
-TOLERANCE = 0.005  # share of the pixels that may differ
+WINDOW = (3, 16)  # rows and columns of the reduced picture: as large as a word on a button
+TOLERANCE = 0.15  # share of the pixels in such a window that may differ
 
 
 def difference(taken: "Image", kept: "Image", left_out: list[list[float]]) -> str | None:
@@ -30,7 +31,9 @@ def difference(taken: "Image", kept: "Image", left_out: list[list[float]]) -> st
             ImageDraw.Draw(picture).rectangle((left, top, right + ROOM, bottom), fill="gray")
         pixels.append(numpy.asarray(picture.reduce(REDUCED), dtype=int))
     unlike = abs(pixels[0] - pixels[1]).max(axis=2) > ALIKE
-    if (share := unlike.mean()) <= TOLERANCE:
+    windows = numpy.lib.stride_tricks.sliding_window_view(unlike, WINDOW).mean(axis=(2, 3))
+    if windows.max() <= TOLERANCE:
         return None
     rows, columns = (numpy.flatnonzero(unlike.any(axis=axis)) * REDUCED for axis in (1, 0))
-    return f"{share:.1%} of the pixels differ, from ({columns[0]}, {rows[0]}) to ({columns[-1]}, {rows[-1]})."
+    place = f"from ({columns[0]}, {rows[0]}) to ({columns[-1]}, {rows[-1]})"
+    return f"{unlike.mean():.1%} of the pixels differ, {place}."

@@ -157,8 +157,8 @@ def test_a_grid_is_spread_over_the_picture_each_side_by_its_own_factor():
 def test_an_overlay_is_clear_where_nothing_matters_and_as_opaque_as_asked_where_most_does():
     heat = overlay(np.array([[0.0, 1.0], [0.0, 0.0]]), WHOLE, (80, 20), opacity=0.5)
     assert heat.mode == "RGBA" and heat.size == (80, 20)
-    red, green, _, alpha = heat.getpixel((79, 0))
-    assert red > 200 > green and abs(alpha - 127) < 6 and heat.getpixel((0, 19))[3] < 4
+    _, green, blue, alpha = heat.getpixel((79, 0))
+    assert blue > 150 > 50 > green and abs(alpha - 127) < 6 and heat.getpixel((0, 19))[3] < 4
     with pytest.raises(SettingsError):
         overlay(np.zeros((2, 2)), WHOLE, (8, 8), opacity=float("nan"))
 
