@@ -73,6 +73,8 @@ class KeptPictures:
             VisitorError: there is none, or no longer.
         """
         file = self._file(name)
+        if not self.days:
+            raise VisitorError(texts.LINK_EXPIRED)
         try:
             with self._lock:
                 self._prune()
@@ -90,10 +92,11 @@ class KeptPictures:
         return self.folder / name
 
     def _prune(self, room: int = 0) -> None:
-        """Delete what is too old, and the oldest of what is too much."""
+        """Delete what is too old, and the oldest of what is too much; files of any other name are nobody's picture."""
         if not self.folder.is_dir():
             return
-        files = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(self.folder))
+        pictures = [entry for entry in os.scandir(self.folder) if _ID.fullmatch(entry.name)]
+        files = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in pictures)
         oldest, left, count = time.time() - self.days * DAY, sum(size for _, size, _ in files), len(files)
         for born, size, path in files:
             if born > oldest and left + room <= MOST_BYTES and count + bool(room) <= MOST_PICTURES:

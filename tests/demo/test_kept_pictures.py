@@ -100,3 +100,13 @@ def test_what_cannot_be_kept_is_said_in_a_sentence(tmp_path, pictures):
         with pytest.raises(VisitorError) as refused:
             kept.keep(picture)
         assert str(refused.value) == sentence
+
+
+def test_files_that_are_no_kept_pictures_are_never_deleted(tmp_path):
+    for name in ("LICENSE", "requirements.txt"):
+        (tmp_path / name).write_text("keep")
+        os.utime(tmp_path / name, (0, 0))
+    for days in (0, 1):
+        with pytest.raises(VisitorError):
+            KeptPictures(tmp_path, days).find("A" * 22)
+    assert sorted(os.listdir(tmp_path)) == ["LICENSE", "requirements.txt"]
