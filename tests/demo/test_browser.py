@@ -25,6 +25,7 @@ pytestmark = [
 ]
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 90_000  # ms; something else may use the processor, too
+CUT_BY_LEAVING = ("signal is aborted", "errored out")  # what Gradio says of its own stream when a page is left
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def visit(chromium, address):
     yield open_page
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert [message for message in wrong if not any(cut in message for cut in CUT_BY_LEAVING)] == []
 
 
 def click_photo(page, place: int) -> None:
