@@ -7,7 +7,6 @@ if TYPE_CHECKING:
 
 REDUCED = 8  # pictures are compared at an eighth of their size, where the edges of letters weigh little
 ALIKE = 32  # of 255: two pixels that differ by no more than this are alike
-ROOM = 40  # pixels: so much wider the same place may be on the other picture
 WINDOW = (3, 16)  # rows and columns of the reduced picture: as large as a word on a button
 TOLERANCE = 0.15  # share of the pixels in such a window that may differ
 
@@ -28,7 +27,7 @@ def difference(taken: "Image", kept: "Image", left_out: list[list[float]]) -> st
     pixels = []
     for picture in (taken.convert("RGB"), kept.convert("RGB")):
         for left, top, right, bottom in left_out:
-            ImageDraw.Draw(picture).rectangle((left, top, right + ROOM, bottom), fill="gray")
+            ImageDraw.Draw(picture).rectangle((left, top, right, bottom), fill="gray")
         pixels.append(numpy.asarray(picture.reduce(REDUCED), dtype=int))
     unlike = abs(pixels[0] - pixels[1]).max(axis=2) > ALIKE
     windows = numpy.lib.stride_tricks.sliding_window_view(unlike, WINDOW).mean(axis=(2, 3))

@@ -150,7 +150,7 @@ def _made(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictu
     lifetime = texts.days(pictures.days)
     if kept[0] == picture:
         text = permalink.written(permalink.Link(picture=kept[1], asked=asked))
-        return _shown("kept", texts.LINK_TO_PICTURE.format(days=lifetime), text=text, kept=kept)
+        return _shown("linked kept", texts.LINK_TO_PICTURE.format(days=lifetime), text=text, kept=kept)
     permalink.written(permalink.Link(picture="." * 22, asked=asked))  # says now what would be refused afterwards
     if not pictures.days:
         raise VisitorError(texts.LINK_GALLERY_ONLY)
@@ -158,7 +158,7 @@ def _made(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictu
 
 
 def _shown(state: str, note: str, *, text: str = "", kept: tuple[str, str] = NOTHING_KEPT) -> list:
-    """Values of `said`, `note`, `text` and `kept`; the state is "linked", "kept", "consent" or "forgotten"."""
+    """Values of `said`, `note`, `text` and `kept`; the state is "linked", "linked kept", "consent" or "forgotten"."""
     told = f'<p data-copied="{escape(texts.LINK_COPIED)}" data-yourself="{escape(texts.LINK_COPY_YOURSELF)}"></p>'
     return [told if text else "", f'<p data-state="{state}">{escape(note)}</p>', text, kept]
 

@@ -37,11 +37,9 @@ FAILED = 1  # exit code: the page is not as it should be
 JPEG_QUALITY = 88
 MOST_SHOTS = 20  # until two in a row are the same
 TIMES = re.compile(r"\d+ [Tt]okens?\b")  # a text that has this tells how fast an answer was
-FIND_TIMES = r"""() => [...document.querySelectorAll("*")]
-  .filter(part => [...part.childNodes].some(node => node.nodeType === 3 && /\d+ [Tt]okens?\b/.test(node.data)))
-  .map(part => part.getBoundingClientRect()).map(box => [box.left, box.top, box.right, box.bottom])"""
-SAID = "#chat .bubble-wrap, #wrong, #looked-view, #road-view, #sides .side"  # what the model said decides what is there
-FIND_SAID = """said => [...document.querySelectorAll(said)].map(part => part.getBoundingClientRect())
+TIMED = "#chat .bubble-wrap, #sides .side"  # how fast an answer was stands there, on as many lines as it takes
+SAID = "#wrong, #looked-view, #road-view"  # what follows from what the model said
+BOXES = """parts => [...document.querySelectorAll(parts)].map(part => part.getBoundingClientRect())
   .map(box => [box.left, box.top, box.right, box.bottom])"""
 SETTLED = "() => document.fonts.status === 'loaded' && [...document.images].every(image => image.complete)"
 
@@ -54,7 +52,7 @@ class Shot:
         jpeg: the picture, as a file's bytes.
         talk: questions and answers.
         times: where the picture shows answer times: left, top, right, bottom in pixels.
-        said: where it shows what the model said, or what follows from that.
+        said: where it shows what follows from what the model said.
         wrong: a sentence for everything that went wrong.
     """
 
@@ -149,7 +147,7 @@ def play(scene: Scene, browser: "Browser", address: str) -> Shot:
         _draw(visit.page, scene.draw)
         jpeg = _as_jpeg(_still(visit.page))
         visit.check_width()
-        boxes = visit.page.evaluate(FIND_TIMES), visit.page.evaluate(FIND_SAID, SAID)
+        boxes = [visit.page.evaluate(BOXES, parts) for parts in (TIMED, SAID)]
         times, said = ([[scene.scale * place for place in box] for box in found] for found in boxes)
         return Shot(jpeg, talk, times, visit.wrong, said)
     except Error as error:

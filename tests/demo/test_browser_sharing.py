@@ -85,6 +85,8 @@ def test_a_picture_of_ones_own_has_a_link_after_consent_until_it_is_deleted(visi
     assert not page.locator("#link-text").is_visible()
     page.get_by_role("button", name=texts.LINK_KEEP).click()
     link = copied_link(page)
+    shown = page.get_by_label(texts.LINK_LABEL)
+    assert shown.is_visible() and shown.input_value() == link
     other.goto(link)
     other.locator("#picture img").wait_for()
     page.get_by_role("button", name=texts.LINK_FORGET).click()
