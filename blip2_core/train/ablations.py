@@ -9,7 +9,6 @@ It works in the folder of `train pocket`: that has the data, the frozen features
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -17,10 +16,10 @@ from typing import Any
 
 from ..errors import SettingsError
 from .curves import import_pyplot
-from .pocket import QUESTIONS, VIEWS, run_once
+from .pocket import QUESTIONS, Part, run_once, train_command
 
 MEASURES = {"vqa": "exact match", "name": "name or broader term", "instruct": "speaks of the thing"}
-LEARNING_RATE, BATCH_SIZE = "6e-4", "48"
+LEARNING_RATE, BATCH_SIZE = 6e-4, 48
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,11 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
     for stage in stages:
         name = f"{variant.bridge}-{stage}-{seed}"
         steps = args.steps // len(stages)  # without stage 1 its steps go to stage 2
-        command = _train(args, stage, name, model=model, files=["caption"], steps=steps, seed=seed)
+        command = _train(args, stage, name, model=model, files=("caption",), steps=steps, seed=seed)
         found.append((name, [*command, *queries]))
         model, queries = _folder(args, name) / "model", []
     name = f"{_slug(variant)}-vqa-{seed}"
-    files = [file for file in QUESTIONS if file != variant.left_out]
+    files = tuple(file for file in dict.fromkeys(QUESTIONS) if file != variant.left_out)
     withhold = ["--withhold-question"] if variant.withhold_question else []
     command = _train(args, "vqa", name, model=model, files=files, steps=args.steps, seed=seed)
     found.append((name, [*command, *withhold]))
@@ -115,15 +114,10 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
 
 
 def _train(
-    args: argparse.Namespace, stage: str, name: str, *, model: Path, files: Sequence[str], steps: int, seed: int
+    args: argparse.Namespace, stage: str, name: str, *, model: Path, files: tuple[str, ...], steps: int, seed: int
 ) -> list[str]:
-    data = [args.work / "data" / f"{file}-train.jsonl" for file in dict.fromkeys(files)]
-    return [
-        *("train", stage, "--model", str(model), "--out", str(_folder(args, name)), "--resume"),
-        *("--data", *(str(file) for file in data if args.dry_run or file.is_file())),
-        *("--cache-features", str(args.work / "features"), "--views", VIEWS, "--batch-size", BATCH_SIZE),
-        *("--steps", str(steps), "--warmup", str(steps // 8), "--learning-rate", LEARNING_RATE, "--seed", str(seed)),
-    ]
+    part = Part(stage, files, steps, BATCH_SIZE, LEARNING_RATE, warmup=steps // 8)
+    return train_command(part, args.work, _folder(args, name), model=str(model), seed=seed, dry_run=args.dry_run)
 
 
 def _evaluate(args: argparse.Namespace, task: str, name: str) -> list[str]:
@@ -151,7 +145,7 @@ def _table(args: argparse.Namespace) -> dict[str, Any]:
         rows.append({"variant": variant.name, **{measure: [run[measure] for run in runs] for measure in runs[0]}})
     return {
         "steps": {"stage1 and stage2 together": args.steps // 2 * 2, "vqa": args.steps},
-        "batch_size": int(BATCH_SIZE),
+        "batch_size": BATCH_SIZE,
         "split": "dev",
         "questions": args.limit,
         "seeds": list(range(args.seeds)),

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..evaluate.report import read_table
+from .curves import loss_names, read_log
 
 LAST = 50  # steps whose losses are averaged
 
@@ -26,9 +27,11 @@ def write_card(folder: Path, stages: Sequence[Path]) -> None:
 
 def _stage_row(run: Path) -> str:
     facts = json.loads((run / "run.json").read_text())
-    losses = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    names = [name for name in losses[0] if name not in ("step", "samples_per_s")]
-    changes = (f"{name.replace('_', ' ')} {losses[0][name]:.2f} → {_mean(losses[-LAST:], name):.2f}" for name in names)
+    losses = read_log(run)
+    changes = (
+        f"{name.replace('_', ' ')} {losses[0][name]:.2f} → {_mean(losses[-LAST:], name):.2f}"
+        for name in loss_names(losses)
+    )
     settings = facts["settings"]
     size = f"{settings['steps']:,} × {settings['batch_size']}"
     return f"| `{facts['stage']}` | {facts['samples']:,} | {size} | {', '.join(changes)} |"

@@ -64,7 +64,7 @@ def draw_curves(runs: list[Path], out: Path) -> None:
 
 
 def _draw(panel: Any, title: str, log: list[dict[str, float]]) -> None:
-    for name in (name for name in log[0] if name not in NO_LOSS):
+    for name in loss_names(log):
         values = [line[name] for line in log]
         (line,) = panel.plot(smooth(values), linewidth=1.5, label=name.replace("_", " "))
         panel.plot(values, linewidth=0.5, alpha=0.25, color=line.get_color())
@@ -78,6 +78,11 @@ def smooth(values: list[float]) -> list[float]:
     width = max(round(len(values) * SMOOTH), 1)
     windows = (values[max(0, end - width) : end] for end in range(1, len(values) + 1))
     return [sum(window) / len(window) for window in windows]
+
+
+def loss_names(log: list[dict[str, float]]) -> list[str]:
+    """The losses of a run, as its stage names them."""
+    return [name for name in log[0] if name not in NO_LOSS]
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import SettingsError, TrainingError
@@ -48,9 +48,7 @@ RECIPE = (
     Part("vision", ("caption",), 800, 96, 6e-4, 100),
     Part("stage1", ("caption",), 200, 80, 5e-4, 80),
     Part("stage2", ("caption",), 300, 64, 6e-4, 60),
-    Part(
-        "vqa", ("caption", "caption-things", "vqa", "daquar", "name", "name", "instruct", "label"), 3400, 64, 6e-4, 60
-    ),
+    Part("vqa", ("caption", "caption-things", *QUESTIONS), 3400, 64, 6e-4, 60),
 )
 RECIPE_MINUTES = 160  # of training on two cores with AMX; the text that is made and the measuring come on top
 
@@ -135,29 +133,35 @@ def _stage_commands(args: argparse.Namespace) -> Iterator[tuple[Part, list[str]]
     share = 1.0 if args.minutes is None else min(args.minutes / RECIPE_MINUTES, 1.0)
     model = "new"
     for part in RECIPE:
-        folder = args.out / part.stage
-        files = [args.out / "data" / f"{name}-train.jsonl" for name in part.data]
-        there = [str(file) for file in files if args.dry_run or file.is_file()]
         steps = max(round(part.steps * share), LEAST_STEPS)
-        yield (
-            part,
-            [
-                *("train", part.stage, "--model", str(model), "--out", str(folder), "--data", *there),
-                *("--cache-features", str(args.out / "features"), "--views", VIEWS, "--resume"),
-                *(
-                    "--steps",
-                    str(steps),
-                    "--batch-size",
-                    str(part.batch_size),
-                    "--warmup",
-                    str(min(part.warmup, steps)),
-                ),
-                *("--learning-rate", str(part.learning_rate), "--seed", str(args.seed)),
-                *(["--compile"] if steps >= COMPILED_FROM else []),
-                *(["--save-fp16"] if part is RECIPE[-1] else []),
-            ],
-        )
-        model = folder / "model"
+        short = replace(part, steps=steps, warmup=min(part.warmup, steps))
+        command = train_command(
+            short, args.out, args.out / part.stage, model=model, seed=args.seed, dry_run=args.dry_run
+        )  # fmt: skip
+        compiling = ["--compile"] if steps >= COMPILED_FROM else []
+        yield part, [*command, *compiling, *(["--save-fp16"] if part is RECIPE[-1] else [])]
+        model = str(args.out / part.stage / "model")
+
+
+def train_command(part: Part, work: Path, out: Path, *, model: str, seed: int, dry_run: bool) -> list[str]:
+    """The command that trains one stage; training files that are not there are left out.
+
+    Args:
+        part: what is trained, and how.
+        work: folder of `train pocket`, with data/ and features/.
+        out: the run folder; a run that is there goes on.
+        model: what it starts from.
+        seed: of every draw.
+        dry_run: name all training files, whether they are there or not.
+    """
+    files = [work / "data" / f"{name}-train.jsonl" for name in part.data]
+    there = [str(file) for file in files if dry_run or file.is_file()]
+    return [
+        *("train", part.stage, "--model", model, "--out", str(out), "--data", *there),
+        *("--cache-features", str(work / "features"), "--views", VIEWS, "--resume"),
+        *("--steps", str(part.steps), "--batch-size", str(part.batch_size), "--warmup", str(part.warmup)),
+        *("--learning-rate", str(part.learning_rate), "--seed", str(seed)),
+    ]
 
 
 def _evaluate_command(args: argparse.Namespace, task: str) -> list[str]:

@@ -122,7 +122,9 @@ class LanguageStage(Stage):
         embeds = torch.cat([visual_prompt, self.model.get_input_embeddings()(ids)], dim=1)  # (B, Q+T, Dl)
         mask = torch.cat([mask.new_ones(visual_prompt.shape[:2]), mask], dim=1)
         labels = pad_rows([text for texts in targets for text in texts], IGNORE_INDEX).to(self.device)
-        scores = self.model.language_model(inputs_embeds=embeds, attention_mask=mask, labels=labels).logits
+        language_model: Any = self.model.language_model
+        begun = language_model.prepare_decoder_input_ids_from_labels(labels)
+        scores = language_model(inputs_embeds=embeds, attention_mask=mask, decoder_input_ids=begun).logits
         chosen = labels != IGNORE_INDEX
         return loss_of_rows(scores[chosen], labels[chosen], nn.Identity(), self._shares(targets))
 
