@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from .builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, ensure_trunk
+from .builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, load_trunk
 from .config import HybridBlip2Config
 from .errors import Blip2Error, CheckpointError, SettingsError
 from .image import ImageProcessor
@@ -295,8 +295,7 @@ def _load_hybrid(
     model = _build(folder, config, language_model)
     state = _read_state(folder)
     if TRUNK_PART in parts:
-        trunk = torch.load(ensure_trunk(parts[TRUNK_PART]), weights_only=True, map_location="cpu")
-        state |= {f"{TRUNK_PART}.{key}": tensor for key, tensor in trunk.items()}
+        state |= {f"{TRUNK_PART}.{key}": tensor for key, tensor in load_trunk(parts[TRUNK_PART]).items()}
     _load_strictly(model, state, folder=folder, outside=LANGUAGE_PART if LANGUAGE_PART in parts else None)
     ours: tuple[torch.nn.Module, ...] = (model.vision_model, model.qformer, model.language_projection)
     for module in ours:

@@ -4,7 +4,7 @@ Two kinds of folder have the heads: the public `Salesforce/blip2-itm-vit-g`, and
 keeps them in a file of their own. Later stages move the Q-Former away from its heads, so they drop them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from .builtin.frozen_parts import FrozenPart, Progress, ensure_trunk
+from .builtin.frozen_parts import FrozenPart, Progress, load_trunk
 from .checkpoint import TRUNK_PART
 from .errors import CheckpointError, QuestionError, SettingsError
 from .image import ImageProcessor, open_image
@@ -69,8 +69,6 @@ class Scorer:
             return image
         return SeenImage(self.model.encode_image(self.image_processor([open_image(image)])))
 
-    @freed_when_full()
-    @torch.no_grad()
     def similarity(self, image: ImageSource | SeenImage, texts: Sequence[str]) -> list[float]:
         """The cosine of the picture and each text, -1 to 1: an order, no probability.
 
@@ -78,12 +76,8 @@ class Scorer:
             ImageError: the picture cannot be read.
             QuestionError: no text, or one that cannot be read.
         """
-        texts, seen = check_texts(texts), self.see(image)
-        found = [self.model.similarity(seen.image_embeds, ids, mask)[0] for ids, mask in self._batches(texts)]
-        return torch.cat(found).tolist()
+        return self._score(image, texts, lambda embeds, ids, mask: self.model.similarity(embeds, ids, mask)[0])
 
-    @freed_when_full()
-    @torch.no_grad()
     def match_probability(self, image: ImageSource | SeenImage, texts: Sequence[str]) -> list[float]:
         """How sure the model is that each text fits the picture, 0 to 1; the texts do not compete.
 
@@ -91,11 +85,23 @@ class Scorer:
             ImageError: the picture cannot be read.
             QuestionError: no text, or one that cannot be read.
         """
+        return self._score(
+            image,
+            texts,
+            lambda embeds, ids, mask: self.model.match_probability(embeds.expand(len(ids), -1, -1), ids, mask),
+        )
+
+    @freed_when_full()
+    @torch.no_grad()
+    def _score(
+        self,
+        image: ImageSource | SeenImage,
+        texts: Sequence[str],
+        score: Callable[[Tensor, Tensor, Tensor], Tensor],
+    ) -> list[float]:
+        """What `score` gives each text, of (1, N, Dv) image_embeds and (T, L) ids and mask."""
         texts, seen = check_texts(texts), self.see(image)
-        found = [
-            self.model.match_probability(seen.image_embeds.expand(len(ids), -1, -1), ids, mask)
-            for ids, mask in self._batches(texts)
-        ]
+        found = [score(seen.image_embeds, ids, mask) for ids, mask in self._batches(texts)]
         return torch.cat(found).tolist()
 
     def _batches(self, texts: list[str]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -179,8 +185,7 @@ def _load_weights(
 ) -> MatchingModel:
     state = _read_parts(folder)
     if trunk := (getattr(config, "frozen_parts", None) or {}).get(TRUNK_PART):
-        file = ensure_trunk(FrozenPart.from_dict(TRUNK_PART, trunk), progress=progress)
-        weights = torch.load(file, weights_only=True, map_location="cpu")
+        weights = load_trunk(FrozenPart.from_dict(TRUNK_PART, trunk), progress)
         state |= {f"{TRUNK_PART}.{key}": tensor for key, tensor in weights.items()}
     head = state.get("vision_projection.weight")
     with torch.device("meta"):

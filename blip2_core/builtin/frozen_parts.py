@@ -161,6 +161,13 @@ def ensure_trunk(part: FrozenPart, progress: Progress | None = None) -> Path:
     return file
 
 
+def load_trunk(part: FrozenPart, progress: Progress | None = None) -> dict[str, Any]:
+    """The weights of a frozen image encoder, by name; arguments and errors as for `ensure_trunk`."""
+    import torch
+
+    return torch.load(ensure_trunk(part, progress), weights_only=True, map_location="cpu")
+
+
 def _tell_nobody(done: int, total: int, what: str) -> None:
     """The progress that nobody asked for."""
 

@@ -47,13 +47,13 @@ def label_photographs(
     """
     import torch
 
-    from ..builtin.frozen_parts import ensure_trunk
+    from ..builtin.frozen_parts import load_trunk
     from ..checkpoint import TRUNK_PART
     from ..train.bootstrap import PARTS, trunk_image_processor
     from ..vision.efficientnet import EfficientNetLite2
 
     trunk = EfficientNetLite2().eval()
-    trunk.load_state_dict(torch.load(ensure_trunk(PARTS[TRUNK_PART]), weights_only=True, map_location="cpu"))
+    trunk.load_state_dict(load_trunk(PARTS[TRUNK_PART]))
     ordered = sorted(classes, key=lambda thing: thing.key)  # ImageNet numbers its classes by their WordNet ids
     if len(ordered) != trunk._fc.out_features:
         raise DataError(

@@ -8,7 +8,6 @@ Differs from the paper: BLIP-2 starts the Q-Former from BERT base, which is far 
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import Tensor, nn
 from transformers import InstructBlipQFormerConfig, PreTrainedTokenizerFast
 
-from ..builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, ensure_trunk
+from ..builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, load_trunk
 from ..checkpoint import LANGUAGE_PART, TRUNK_PART, load_language_model
 from ..config import HybridBlip2Config
 from ..errors import SettingsError
@@ -78,7 +77,7 @@ def new_pocket(
     config = _config(AutoConfig.from_pretrained(language_folder), qformer_tokenizer)
     language_model = load_language_model(language_folder, config, precision=precision, device=pick_device("cpu"))
     model = Blip2Model(config, language_model)
-    _start_vision(model.vision_model, ensure_trunk(PARTS[TRUNK_PART]))
+    _start_vision(model.vision_model)
     tokenizer = AutoTokenizer.from_pretrained(language_folder)
     _start_words(model, tokenizer, qformer_tokenizer)
     _start_projection(model)
@@ -140,9 +139,9 @@ def _config(text_config: Any, qformer_tokenizer: Any) -> HybridBlip2Config:
     )
 
 
-def _start_vision(vision_model: Any, trunk_file: Path) -> None:
+def _start_vision(vision_model: Any) -> None:
     assert isinstance(vision_model, HybridViT)
-    vision_model.trunk.load_state_dict(torch.load(trunk_file, weights_only=True, map_location="cpu"))
+    vision_model.trunk.load_state_dict(load_trunk(PARTS[TRUNK_PART]))
     vision_model.start_from_imagenet_head()
 
 
