@@ -1,6 +1,5 @@
 """The panel on which one question is answered twice, side by side; what is compared stands in `comparison.py`."""
 
-import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from . import texts
 from .comparison import Comparison
 from .conversation import MOST_CHARACTERS, Conversation
 from .errors import VisitorError
-from .lanes import MODEL, QUICK, REDRAW, refused, send_or_stop
+from .lanes import MODEL, QUICK, expect_room, paced, refused, send_or_stop
 from .languages import in_each, sentence, shown
 from .limits import Guard
 from .loading import ModelLoader
@@ -77,8 +76,7 @@ def connect(page: gr.Blocks, parts: "Parts", panel: CompareParts, guard: Guard) 
         conversation: Conversation, comparison: Comparison, kind: str, question: str, request: gr.Request
     ) -> list:
         try:
-            if len(page._queue) >= guard.limits.waiting:
-                raise VisitorError(texts.FULL)
+            expect_room(page, guard)
             for _ in comparison.sides:
                 guard.question(request)
             question = question if question.strip() else _last_question(conversation)
@@ -108,18 +106,15 @@ def _last_question(conversation: Conversation) -> str:
 
 
 def _compare(comparison: Comparison, *values: Any) -> Iterator[list]:
-    """Redraw both sides while they grow, a few times a second."""
+    """Redraw both sides while they grow."""
     try:
         settings = repeatable(Panel(*values).settings())
     except VisitorError as error:
         comparison.refuse()
         yield refused(error, 2)
         return
-    drawn_at = 0.0
-    for _ in comparison.answer(settings):
-        if time.monotonic() - drawn_at > REDRAW:
-            drawn_at = time.monotonic()
-            yield _drawn(comparison)
+    for _ in paced(comparison.answer(settings)):
+        yield _drawn(comparison)
     yield _drawn(comparison)
 
 

@@ -4,7 +4,6 @@ Which handlers wait for each other stands in `lanes.py`. No endpoint of the page
 `api.py`.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from .conversation import Conversation, suggestions
 from .door import Door, keep
 from .errors import VisitorError
 from .extras import Extras
-from .lanes import MODEL, QUICK, REDRAW, busy, idle, refused, tool_updates, tools
+from .lanes import MODEL, QUICK, busy, expect_room, idle, message_place, paced, refused, tool_updates, tools
 from .languages import ENGLISH, current
 from .limits import Guard
 from .loading import ModelLoader
@@ -139,8 +138,7 @@ def _look(conversation: Conversation) -> None:
 def _connect_asking(page: gr.Blocks, parts: "Parts", guard: Guard) -> None:
     def begun(conversation: Conversation, request: gr.Request, begin: Callable[[], None], question: Any) -> list:
         try:
-            if len(page._queue) >= guard.limits.waiting:
-                raise VisitorError(texts.FULL)
+            expect_room(page, guard)
             guard.question(request)
             begin()
         except VisitorError as error:
@@ -172,8 +170,7 @@ def _connect_asking(page: gr.Blocks, parts: "Parts", guard: Guard) -> None:
 
 def _edited(edited: gr.EditData) -> tuple[Any, Any]:
     """Place and words of an edited question, as far as a browser can be believed."""
-    place = edited.index[0] if isinstance(edited.index, list | tuple) and edited.index else edited.index
-    return place, edited.value
+    return message_place(edited.index), edited.value
 
 
 def _then_answer(begun, parts: "Parts", answer) -> None:
@@ -196,18 +193,15 @@ def _answer_again(conversation: Conversation, *panel: Any) -> Iterator[Any]:
 
 
 def _draw_answer(conversation: Conversation, panel: tuple, *, another: bool) -> Iterator[Any]:
-    """Redraw the chat while the answer grows, a few times a second: each redraw sends through all of it."""
+    """Redraw the chat while the answer grows."""
     try:
         settings = repeatable(Panel(*panel).settings())
     except VisitorError as error:
         conversation.refuse()
         yield refused(error, 1)[0]
         return
-    drawn_at = 0.0
-    for _ in conversation.answer(settings_for_another(settings) if another else settings):
-        if time.monotonic() - drawn_at > REDRAW:
-            drawn_at = time.monotonic()
-            yield conversation.messages
+    for _ in paced(conversation.answer(settings_for_another(settings) if another else settings)):
+        yield conversation.messages
     yield conversation.messages
 
 

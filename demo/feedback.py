@@ -21,7 +21,7 @@ from blip2_core.errors import Blip2Error
 from . import texts
 from .conversation import Conversation
 from .errors import VisitorError
-from .lanes import QUICK
+from .lanes import QUICK, message_place
 from .limits import Guard
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class FeedbackFile:
         Raises:
             VisitorError: there is no answer, no such thumb, or no room.
         """
-        place = place[0] if isinstance(place, list | tuple) and place else place
-        exchange, thumb = conversation.exchange_at(place), THUMBS.get(liked) if isinstance(liked, bool | str) else None
+        exchange = conversation.exchange_at(message_place(place))
+        thumb = THUMBS.get(liked) if isinstance(liked, bool | str) else None
         if exchange is None or exchange.failed or exchange.measured is None or thumb is None:
             raise VisitorError(texts.NOTHING_TO_JUDGE)
         model = conversation.loader.model

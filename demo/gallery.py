@@ -117,7 +117,8 @@ def wrong(photo: Photo, model: str) -> dict[str, str]:
 
 def suggested(photo: Photo, model: str) -> tuple[str, ...]:
     """The questions about a photograph to suggest for a model: those of which nobody knows that it gets them wrong."""
-    return tuple(question for question in photo.questions if question not in wrong(photo, model))
+    bad = wrong(photo, model)
+    return tuple(question for question in photo.questions if question not in bad)
 
 
 @cache

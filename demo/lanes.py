@@ -6,6 +6,8 @@ one at a time for all visitors.
 Whoever shows, hides or frees a button says its label, too: Gradio may empty the label where only that is said.
 """
 
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,6 +15,7 @@ import gradio as gr
 from . import texts
 from .conversation import Conversation
 from .errors import VisitorError
+from .limits import Guard
 
 if TYPE_CHECKING:
     from .page import Parts
@@ -21,7 +24,31 @@ QUICK: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private",
 MODEL: dict[str, Any] = {
     "concurrency_limit": 1, "concurrency_id": "model", "api_visibility": "private", "show_progress": "hidden",
 }  # fmt: skip
-REDRAW = 0.06  # seconds between two redraws of the chat
+REDRAW = 0.06  # seconds between two redraws of an answer
+
+
+def expect_room(page: gr.Blocks, guard: Guard) -> None:
+    """Raise where so many wait for the model that no more should.
+
+    Raises:
+        VisitorError: it is so.
+    """
+    if len(page._queue) >= guard.limits.waiting:
+        raise VisitorError(texts.FULL)
+
+
+def paced(changes: Iterator[None]) -> Iterator[None]:
+    """A few of the changes a second, for each redraw sends all of it through; the last may not be among them."""
+    drawn_at = 0.0
+    for _ in changes:
+        if time.monotonic() - drawn_at > REDRAW:
+            drawn_at = time.monotonic()
+            yield
+
+
+def message_place(index: Any) -> Any:
+    """The place of a message in the chat, of what a browser tells, which may be anything."""
+    return index[0] if isinstance(index, list | tuple) and index else index
 
 
 def tools(parts: "Parts") -> list[gr.Button]:

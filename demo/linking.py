@@ -17,7 +17,7 @@ from .conversation import Conversation
 from .door import keep
 from .errors import VisitorError
 from .kept_pictures import KeptPictures
-from .lanes import MODEL, QUICK, REDRAW, busy, idle, refused, tools
+from .lanes import MODEL, QUICK, busy, idle, paced, refused, tools
 from .languages import shown
 from .limits import Guard
 
@@ -186,7 +186,7 @@ def _ask_again(conversation: Conversation, picture: str | None, linked: Any, cou
     if not linked or picture is None:
         yield [gr.skip()] * 8  # Gradio empties the outputs of a generator that yields nothing
         return
-    began, drawn_at = time.monotonic(), 0.0
+    began = time.monotonic()
     conversation.note(texts.FROM_LINK)
     try:
         for place, asked in enumerate(linked):
@@ -197,10 +197,8 @@ def _ask_again(conversation: Conversation, picture: str | None, linked: Any, cou
             count()
             conversation.begin(asked.question, picture)
             yield [None, conversation.messages, *busy()]
-            for _ in conversation.answer(asked.panel.settings()):
-                if time.monotonic() - drawn_at > REDRAW:
-                    drawn_at = time.monotonic()
-                    yield [None, conversation.messages, *busy()]
+            for _ in paced(conversation.answer(asked.panel.settings())):
+                yield [None, conversation.messages, *busy()]
     except VisitorError as error:
         gr.Warning(str(error), duration=8, title=texts.NOT_YET)
     yield [None, conversation.messages, *idle(conversation)]
