@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from contextlib import contextmanager
 
 import pytest
 from test_app import APP, free_port
@@ -30,10 +31,18 @@ CUT_BY_LEAVING = ("signal is aborted", "errored out")  # what Gradio says of its
 
 @pytest.fixture(scope="module")
 def address(model_folder, tmp_path_factory):
-    """Of the real app, in a process of its own, once its model answers."""
-    folder, port = tmp_path_factory.mktemp("elsewhere"), free_port()
-    command = [sys.executable, str(APP), "--model", str(model_folder), "--precision", "fp32", "--port", str(port)]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    with app_in(tmp_path_factory.mktemp("elsewhere"), "--model", str(model_folder)) as address:
+        yield address
+
+
+@contextmanager
+def app_in(folder, *options: str, **environment: str):
+    """The real app, in a process of its own that writes into a folder; gives its address once its model answers."""
+    port = free_port()
+    command = [sys.executable, str(APP), *options, "--precision", "fp32", "--port", str(port)]
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "uploads"), **environment
+    }  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:

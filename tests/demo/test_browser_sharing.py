@@ -1,14 +1,9 @@
 """Links, thumbs and comparisons in a real browser, on the real app."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import pytest
-from test_app import APP, free_port
-from test_browser import DESK, PHONE, _wait_until_ready, answers, ask, chromium, click_photo, visit, wait_for_the_end
+from test_browser import DESK, PHONE, answers, app_in, ask, chromium, click_photo, visit, wait_for_the_end
 
 from demo import texts
 
@@ -26,22 +21,10 @@ def thumbs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(model_folder, thumbs, tmp_path_factory):
     """Of the app with everything turned on: a second model, thumbs, and a cache of its own."""
-    folder, port = tmp_path_factory.mktemp("elsewhere"), free_port()
-    command = [
-        sys.executable, str(APP), "--model", str(model_folder), "--precision", "fp32", "--port", str(port),
-        "--compare", str(model_folder), "--feedback", str(thumbs),
-    ]  # fmt: skip
-    environment = os.environ | {
-        "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "uploads"), "BLIP2_CACHE": str(folder / "cache"),
-    }  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        try:
-            yield _wait_until_ready(f"http://127.0.0.1:{port}", process, folder / "log")
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(20)
-    assert "Traceback" not in (folder / "log").read_text()
+    folder = tmp_path_factory.mktemp("elsewhere")
+    options = ["--model", str(model_folder), "--compare", str(model_folder), "--feedback", str(thumbs)]
+    with app_in(folder, *options, BLIP2_CACHE=str(folder / "cache")) as address:
+        yield address
 
 
 def copied_link(page) -> str:
