@@ -10,7 +10,7 @@ from transformers import Blip2VisionConfig
 
 from blip2_core.errors import ShapeError
 from blip2_core.image import ImageProcessor, open_image
-from blip2_core.vision import HybridViT, HybridViTConfig, PlainViT, build_vision_model
+from blip2_core.vision import ClassLesson, HybridViT, HybridViTConfig, PlainViT, build_vision_model
 from blip2_core.vision.efficientnet import EfficientNetLite2, SameConv2d
 
 SIZE = 70  # pixels, no multiple of 32: the grid is 3 x 3
@@ -21,6 +21,13 @@ def small_config(**sizes) -> HybridViTConfig:
     return HybridViTConfig(
         **{"hidden_size": 20, "intermediate_size": 30, "num_attention_heads": 2, "image_size": SIZE, **sizes}
     )
+
+
+def hybrid_with_prototypes(trunk) -> HybridViT:
+    torch.manual_seed(0)
+    hybrid = HybridViT(small_config(prototype_scale=8.0))
+    hybrid.trunk.load_state_dict(trunk.state_dict())
+    return hybrid.eval()
 
 
 def pixels(batch: int = 1, size: int = SIZE, seed: int = 0) -> torch.Tensor:
@@ -106,6 +113,38 @@ def test_a_patch_embedding_started_from_the_imagenet_head_keeps_what_tells_class
     classifier = trunk._fc.weight - trunk._fc.weight.mean(0)
     most = torch.linalg.svdvals(classifier)[:20].square().sum()
     torch.testing.assert_close((classifier @ weight.T).square().sum(), most)
+
+
+@torch.no_grad()
+def test_prototypes_of_the_classes_seen_are_added_to_mean_and_cells(trunk):
+    hybrid = hybrid_with_prototypes(trunk)
+    features = hybrid.frozen_features(pixels())
+    grid = trunk.head_features(features).flatten(2)[0].T  # (9, 1280)
+    tokens = torch.cat([grid.mean(0, keepdim=True), grid])
+    centred = trunk._fc.weight - trunk._fc.weight.mean(0)
+    expected = torch.stack([token + 8.0 * (trunk._fc(token).softmax(0)[:, None] * centred).sum(0) for token in tokens])
+    torch.testing.assert_close(hybrid._tokens(features, None)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_class_lesson_exchanges_the_class_seen_most_and_may_hide_the_picture(trunk):
+    hybrid = hybrid_with_prototypes(trunk)
+    features = hybrid.frozen_features(pixels(3))
+    own = hybrid._tokens(features, None)
+    lesson = ClassLesson(torch.tensor([-1, CHEETAH, CHEETAH]), torch.tensor([False, False, True]))
+    taught = hybrid._tokens(features, lesson)
+    assert torch.equal(taught[0], own[0])
+    grid = trunk.head_features(features).flatten(2).transpose(1, 2)
+    means = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)
+    seen = trunk._fc(means[1, 0]).argmax()
+    shares = trunk._fc(means[1]).softmax(-1)
+    shares[:, [seen, CHEETAH]] = shares[:, [CHEETAH, seen]]
+    prototypes = 8.0 * shares @ (trunk._fc.weight - trunk._fc.weight.mean(0))
+    torch.testing.assert_close(taught[1], means[1] + prototypes, rtol=1e-4, atol=1e-4)
+    assert (
+        taught[2].norm(dim=-1).max() <= 8.0 * trunk._fc.weight.norm(dim=1).max()
+    )  # nothing of the picture's own 10 to 20
+    assert not torch.equal(hybrid.from_features(features, lesson)[2], hybrid.from_features(features)[2])
 
 
 def test_a_picture_of_another_size_is_refused(hybrid):

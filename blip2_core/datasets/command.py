@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
         _write_labels(args, things)
     if args.distill and wordnet:
         _write_distilled(args, things, photographs, wordnet=wordnet)
+    if args.imagenet_samples and wordnet:
+        _write_class_lessons(args, things, wordnet)
     _keep_clear(args.out)
     return 0
 
@@ -198,6 +200,26 @@ def _write_distilled(
     for finished, kept in steps:
         sys.stderr.write(f"{file.name}: {finished} of {len(lessons) + len(more)} asked, {kept} answers kept\n")
     sys.stdout.write(f"{file}: finished\n")
+
+
+def _write_class_lessons(args: argparse.Namespace, things: "list[Thing]", wordnet: "WordNet") -> None:
+    """What is asked of the photographs of classes, asked of all classes by their prototypes."""
+    from .class_lessons import Hosts, class_records
+    from .imagenet import CLASSES
+    from .record_files import read_questions
+
+    classes = [thing for thing in things if thing.source == "imagenet"]
+    if len(classes) < CLASSES:
+        sys.stderr.write(
+            f"class-train.jsonl: left out, it needs a photograph of each of the {CLASSES:,} classes, "
+            f"--imagenet-samples has {len(classes):,}.\n"
+        )
+        return
+    hosts = Hosts(classes, args.seed)
+    _write(args, "class-train", class_records(hosts, wordnet))
+    instructions = args.out / "instruct-train.jsonl"
+    if instructions.exists():
+        _write(args, "class-instruct-train", hosts.move(read_questions(instructions)))
 
 
 def _keep_clear(folder: Path) -> None:

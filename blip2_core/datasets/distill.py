@@ -8,13 +8,13 @@ of this size invents less. Sentences that are known to go wrong (years, Latin fa
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from json import JSONDecodeError, dumps, loads
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .record_files import Question
+from .record_files import Question, record_line
 
 TEMPERATURE, TOP_P, REPETITION_PENALTY = 0.5, 0.9, 1.1
 FEWEST_WORDS = 5  # of a sentence
@@ -77,7 +77,7 @@ def distill(
         answers = _answer(model, tokenizer, batch, max_new_tokens=max_new_tokens, seed=seed + start)
         records = [record for pair in zip(batch, answers, strict=True) if (record := _record(*pair))]
         with file.open("a", encoding="utf-8") as output:
-            output.writelines(dumps(asdict(record), ensure_ascii=False) + "\n" for record in records)
+            output.writelines(record_line(record) + "\n" for record in records)
         count_file.write_text(dumps(start + len(batch)))
         kept += len(records)
         yield start + len(batch), kept

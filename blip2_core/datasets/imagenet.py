@@ -1,6 +1,7 @@
 """One photograph of each of the thousand ImageNet classes; the file name tells the WordNet id and the name."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import DataError
@@ -9,6 +10,7 @@ from .record_files import folder_with_files
 from .things import Thing, everyday_names, plain_broader
 from .wordnet import WordNet
 
+CLASSES = 1000
 _FILE_NAME = re.compile(r"n(\d{8})_(.+)")
 
 
@@ -31,3 +33,17 @@ def read_imagenet_samples(folder: Path, wordnet: WordNet) -> list[Thing]:
         broader = tuple(dict.fromkeys(word for word in words if word not in (clear, WRONG.get(clear))))
         things.append(Thing(str(file.resolve()), clear, synonyms, broader, found.group(1), "imagenet"))
     return things
+
+
+def in_classifier_order(things: Sequence[Thing]) -> list[Thing]:
+    """One thing a class, in the order in which ImageNet's classifiers number them: that of their WordNet ids.
+
+    Raises:
+        DataError: not a thousand of them.
+    """
+    if len(things) != CLASSES:
+        raise DataError(
+            f"--imagenet-samples: expected a photograph of each of the {CLASSES:,} classes, got {len(things):,}. "
+            "Give the whole folder."
+        )
+    return sorted(things, key=lambda thing: thing.key)

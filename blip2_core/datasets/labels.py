@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, ImageError
+from ..errors import ImageError
+from .imagenet import in_classifier_order
 from .naming import BROADER_FIRST, NAME_ALONE, fill_form, right_names, target_broader
 from .record_files import Question
 from .things import Thing, with_a
@@ -52,14 +53,9 @@ def label_photographs(
     from ..train.bootstrap import PARTS, trunk_image_processor
     from ..vision.efficientnet import EfficientNetLite2
 
+    ordered = in_classifier_order(classes)
     trunk = EfficientNetLite2().eval()
     trunk.load_state_dict(load_trunk(PARTS[TRUNK_PART]))
-    ordered = sorted(classes, key=lambda thing: thing.key)  # ImageNet numbers its classes by their WordNet ids
-    if len(ordered) != trunk._fc.out_features:
-        raise DataError(
-            f"--imagenet-samples: expected a photograph of each of the {trunk._fc.out_features:,} classes, "
-            f"got {len(ordered):,}. Give the whole folder."
-        )
     processor, found = trunk_image_processor(), []
     for start in range(0, len(photographs), BATCH):
         opened = {path: picture for path in photographs[start : start + BATCH] if (picture := _open(path)) is not None}

@@ -74,7 +74,7 @@ def name_records(things: Sequence[Thing], wordnet: WordNet, seed: int) -> dict[s
         split = split_of(thing.key, seed)
         draw = random.Random(f"{seed} {thing.image.rsplit('/', 1)[-1]}")
         if split == "train":
-            records[split] += _training_questions(thing, train, wordnet, draw)
+            records[split] += training_questions(thing, train, wordnet, draw)
         else:
             records[split] += _measured_questions(thing, draw)
     return records
@@ -112,9 +112,10 @@ def kind_of(thing: Thing) -> str:
     return next((kind for kind in KINDS if kind in thing.broader), "")
 
 
-def _training_questions(
+def training_questions(
     thing: Thing, others: Sequence[Thing], wordnet: WordNet, draw: random.Random
 ) -> Iterator[Question]:
+    """Questions for the name in several wordings, for the kind of thing, with yes and no, and for what is not there."""
     right = right_names(thing)
     broader = target_broader(thing)
     answers = [fill_form(form, thing, broader) for form in (*NAME_ANSWERS, *BROADER_FIRST)] if broader else []

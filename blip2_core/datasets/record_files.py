@@ -24,7 +24,8 @@ class Caption:
 class Question:
     """One question about one picture.
 
-    `answers` holds every answer that counts as right; in training the first one is the target.
+    `answers` holds every answer that counts as right; in training the first one is the target. `imagenet_class` is the
+    class that the picture shall show by its prototype, in a lesson about a class that has no picture.
     """
 
     image: str
@@ -32,13 +33,19 @@ class Question:
     answers: tuple[str, ...]
     kind: str
     source: str
+    imagenet_class: int | None = None
 
 
 def write_records(file: Path, records: Iterable[Caption | Question]) -> int:
     """Write one JSON object a line, all or nothing, and return how many."""
-    lines = [json.dumps(asdict(record), ensure_ascii=False) for record in records]
+    lines = [record_line(record) for record in records]
     replace_lines(file, lines)
     return len(lines)
+
+
+def record_line(record: Caption | Question) -> str:
+    """A record as one JSON object, without what it does not have."""
+    return json.dumps({name: value for name, value in asdict(record).items() if value is not None}, ensure_ascii=False)
 
 
 def replace_lines(file: Path, lines: Iterable[str]) -> None:
@@ -46,6 +53,12 @@ def replace_lines(file: Path, lines: Iterable[str]) -> None:
     unfinished = file.with_name(file.name + ".part")
     unfinished.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     os.replace(unfinished, file)
+
+
+def read_questions(file: Path) -> list[Question]:
+    """Read back a file of questions that `write_records` wrote."""
+    records = (json.loads(line) for _, line in read_lines(file))
+    return [Question(**{**record, "answers": tuple(record["answers"])}) for record in records]
 
 
 def pictures_of(files: Iterable[Path]) -> list[Path]:

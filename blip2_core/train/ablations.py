@@ -38,7 +38,7 @@ class Variant:
     stage1: bool = True
     queries: int = 16
     withhold_question: bool = False
-    left_out: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def bridge(self) -> str:
@@ -52,7 +52,8 @@ VARIANTS = (
     Variant("question not given to the Q-Former", withhold_question=True),
     Variant("8 queries", queries=8),
     Variant("32 queries", queries=32),
-    Variant("no self-distilled instructions", left_out="instruct"),
+    Variant("no self-distilled instructions", left_out=("instruct", "class-instruct")),
+    Variant("no lessons about class prototypes", left_out=("class", "class-instruct")),
 )
 
 
@@ -104,7 +105,7 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
         found.append((name, [*command, *queries]))
         model, queries = _folder(args, name) / "model", []
     name = f"{_slug(variant)}-vqa-{seed}"
-    files = tuple(file for file in dict.fromkeys(QUESTIONS) if file != variant.left_out)
+    files = tuple(file for file in dict.fromkeys(QUESTIONS) if file not in variant.left_out)
     withhold = ["--withhold-question"] if variant.withhold_question else []
     command = _train(args, "vqa", name, model=model, files=files, steps=args.steps, seed=seed)
     found.append((name, [*command, *withhold]))

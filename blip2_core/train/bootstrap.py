@@ -27,6 +27,7 @@ from ..quantize import pick_device
 from ..vision import HybridViT, HybridViTConfig
 
 NUM_QUERIES = 16
+PROTOTYPE_SCALE = 8.0  # a sure prototype is then about as long as the features it is added to
 QFORMER_WORDS = 5000
 QFORMER_SIZES: dict[str, Any] = {
     "hidden_size": 256,
@@ -123,7 +124,7 @@ def start_queries(model: Blip2Model, count: int) -> None:
 
 
 def _config(text_config: Any, qformer_tokenizer: Any) -> HybridBlip2Config:
-    vision = HybridViTConfig()
+    vision = HybridViTConfig(prototype_scale=PROTOTYPE_SCALE)
     qformer = InstructBlipQFormerConfig(
         **QFORMER_SIZES,
         vocab_size=len(qformer_tokenizer),

@@ -43,7 +43,7 @@ class Part:
     warmup: int
 
 
-QUESTIONS = ("vqa", "daquar", "name", "name", "instruct", "label")
+QUESTIONS = ("vqa", "daquar", "name", "name", "instruct", "label", "class", "class-instruct")
 RECIPE = (
     Part("vision", ("caption",), 800, 96, 6e-4, 100),
     Part("stage1", ("caption",), 200, 80, 5e-4, 80),

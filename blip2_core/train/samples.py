@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import DataError
 
 MOST_PACKED = 5  # texts behind one visual prompt: the captions that a picture has in most collections
+IMAGENET_CLASSES = 1000
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
 
@@ -22,6 +23,7 @@ class Sample:
         question: None for a caption.
         source: where the record comes from; "" if the file does not say.
         more: further texts of the same picture and question, as `pack` gathers them.
+        imagenet_class: number of the class that the picture shall show by its prototype; None for what it shows.
     """
 
     image: Path
@@ -29,6 +31,7 @@ class Sample:
     question: str | None = None
     source: str = ""
     more: tuple[str, ...] = ()
+    imagenet_class: int | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -43,9 +46,9 @@ class Sample:
 
 def pack(samples: Sequence[Sample]) -> list[Sample]:
     """Gather texts that share a picture and a question, so that one visual prompt serves `MOST_PACKED` of them."""
-    groups: dict[tuple[Path, str | None], list[Sample]] = {}
+    groups: dict[tuple[Path, str | None, int | None], list[Sample]] = {}
     for sample in samples:
-        groups.setdefault((sample.image, sample.question), []).append(sample)
+        groups.setdefault((sample.image, sample.question, sample.imagenet_class), []).append(sample)
     packs = (group[at : at + MOST_PACKED] for group in groups.values() for at in range(0, len(group), MOST_PACKED))
     return [replace(pack[0], more=tuple(sample.text for sample in pack[1:])) for pack in packs]
 
@@ -95,4 +98,10 @@ def _sample(line: str, file: Path, number: int) -> Sample:
             f'{file}, line {number}: expected {{"image", "caption"}} or {{"image", "question", "answers": [...]}}, '
             f"got {line[:80]!r}."
         )
-    return Sample(image, text.strip(), question, str(record.get("source", "")))
+    imagenet_class = record.get("imagenet_class")
+    if imagenet_class is not None and imagenet_class not in range(IMAGENET_CLASSES):
+        raise DataError(
+            f"{file}, line {number}: imagenet_class: expected a whole number from 0 to {IMAGENET_CLASSES - 1}, "
+            f"got {imagenet_class!r}."
+        )
+    return Sample(image, text.strip(), question, str(record.get("source", "")), imagenet_class=imagenet_class)

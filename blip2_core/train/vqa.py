@@ -9,14 +9,18 @@ Paper: BLIP-2 (arXiv 2301.12597), section 4.3 and figure 7; InstructBLIP (arXiv 
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
+from ..errors import TrainingError
 from ..language.prompts import Prompt
 from ..model import Blip2
-from ..vision import HybridViT
+from ..vision import ClassLesson, HybridViT
 from .samples import Sample
 from .stage2 import LanguageStage
 from .vision import OWN_BLOCKS
+
+PROTOTYPE_ALONE = 0.5  # of the class lessons
 
 
 class QuestionAnswering(LanguageStage):
@@ -41,7 +45,7 @@ class QuestionAnswering(LanguageStage):
         template = self.adapter.template
         questions = [sample.question or template.caption_question for sample in samples]
         ids, mask = self.tokenize_for_qformer(questions)
-        visual_prompt = self.model.project(self.model.query(self.model.vision_model.from_features(features), ids, mask))
+        visual_prompt = self.model.project(self.model.query(self._image_embeds(features, samples), ids, mask))
         prompts = [self._prompt(sample) for sample in samples]
         prompt_ids = self.adapter.tokenize(prompts)
         targets = [
@@ -49,6 +53,20 @@ class QuestionAnswering(LanguageStage):
             for prompt, ids, sample in zip(prompts, prompt_ids, samples, strict=True)
         ]
         return {"answer": self.language_loss(visual_prompt, prompt_ids, targets)}
+
+    def _image_embeds(self, features: Tensor, samples: Sequence[Sample]) -> Tensor:
+        """(B, N, Dv); half of the class lessons hide the picture itself, half leave it there to be seen through."""
+        vision_model = self.model.vision_model
+        if all(sample.imagenet_class is None for sample in samples):
+            return vision_model.from_features(features)
+        if not (isinstance(vision_model, HybridViT) and vision_model.config.prototype_scale):
+            raise TrainingError(
+                "--data: expected a model with class prototypes for records with an imagenet_class, this one has none. "
+                "Leave class-train.jsonl out."
+            )
+        classes = torch.tensor([-1 if s.imagenet_class is None else s.imagenet_class for s in samples]).to(self.device)
+        alone = (classes >= 0) & (torch.rand(len(samples)) < PROTOTYPE_ALONE).to(self.device)
+        return vision_model.from_features(features, ClassLesson(classes, alone))
 
     def _prompt(self, sample: Sample) -> Prompt:
         template = self.adapter.template

@@ -2,7 +2,7 @@
 
 from transformers import PreTrainedConfig
 
-from .hybrid import HybridViT, HybridViTConfig
+from .hybrid import ClassLesson, HybridViT, HybridViTConfig
 from .vit import PlainViT
 
 
@@ -13,4 +13,4 @@ def build_vision_model(config: PreTrainedConfig) -> HybridViT | PlainViT:
     return PlainViT(config)  # type: ignore[arg-type]  # an InstructBlipVisionConfig has the same fields
 
 
-__all__ = ["HybridViT", "HybridViTConfig", "PlainViT", "build_vision_model"]
+__all__ = ["ClassLesson", "HybridViT", "HybridViTConfig", "PlainViT", "build_vision_model"]

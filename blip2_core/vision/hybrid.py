@@ -4,11 +4,17 @@ A convolutional trunk, frozen since ImageNet, turns the picture into a grid of f
 a patch for a few transformer blocks, as in the hybrid architecture of the ViT paper. The class token starts from the
 mean of the grid, so that it carries what the trunk would have used to name the picture.
 
+The trunk's ImageNet classifier stays in use: it says of each cell, and of the mean, which of its thousand classes it
+sees, and the weights by which it knows those classes (their prototypes) are added to the features. The patches are then
+clearer about what they show than the features by themselves, and a class is the same vector in every picture.
+
 The blocks are small enough to be trained on a laptop: `frozen_features` is the expensive half, which can be computed
 once for each picture and kept; `from_features` is the cheap half.
 
 Paper: ViT (arXiv 2010.11929), section 3.1, "Hybrid Architecture".
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +35,7 @@ class HybridViTConfig(PreTrainedConfig):
         image_size: side of the square picture, in pixels.
         patch_size: pixels of the picture behind one cell of the grid, along one side.
         dropout: dropout rate of the blocks while training, 0-1.
+        prototype_scale: how much of the classifier's prototypes is added to the features of the trunk; 0: nothing.
     """
 
     model_type = "hybrid_vit"
@@ -41,11 +48,33 @@ class HybridViTConfig(PreTrainedConfig):
     image_size: int = 260
     patch_size: int = 32
     dropout: float = 0.1
+    prototype_scale: float = 0.0
 
     @property
     def num_image_tokens(self) -> int:
         """Image tokens N: the cells of the grid and the class token."""
         return (-(-self.image_size // self.patch_size)) ** 2 + 1  # +1: the class token
+
+
+@dataclass(frozen=True)
+class ClassLesson:
+    """Pictures that shall show a class of which there is no picture, by that class's prototype.
+
+    Args:
+        classes: (B,) numbers of ImageNet classes, -1 for a picture that shows what it shows.
+        alone: (B,) booleans: the picture's own features are hidden, the prototypes stand alone.
+    """
+
+    classes: Tensor
+    alone: Tensor
+
+    def swap(self, shares: Tensor) -> Tensor:
+        """Exchange the class that a picture shows most with the one it shall show, in all its shares (B, N, 1000)."""
+        seen = shares[:, 0].argmax(dim=-1)  # (B,)
+        taught = torch.where(self.classes < 0, seen, self.classes)
+        order = torch.arange(shares.shape[-1], device=shares.device).repeat(len(shares), 1)  # (B, 1000)
+        order.scatter_(1, seen[:, None], taught[:, None]).scatter_(1, taught[:, None], seen[:, None])
+        return shares.gather(2, order[:, None].expand_as(shares))
 
 
 class HybridViT(nn.Module):
@@ -97,15 +126,30 @@ class HybridViT(nn.Module):
         expect_shape("pixel_values", pixel_values, "B C H W", C=3, H=size, W=size)
         return self.trunk.features(pixel_values)
 
-    def from_features(self, features: Tensor) -> Tensor:
-        """(B, 352, h, w) of `frozen_features` to image_embeds (B, N, Dv), class token first."""
-        with torch.no_grad():
-            grid = self.trunk.head_features(features).flatten(2).transpose(1, 2)  # (B, h * w, 1280)
-        tokens = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)  # (B, N, 1280)
-        hidden = self.patch_embedding(tokens) + self.position_embedding  # (B, N, Dv)
+    def from_features(self, features: Tensor, lesson: ClassLesson | None = None) -> Tensor:
+        """(B, 352, h, w) of `frozen_features` to image_embeds (B, N, Dv), class token first.
+
+        Args:
+            features: of the pictures.
+            lesson: in training, classes that some of the pictures shall show instead of their own.
+        """
+        hidden = self.patch_embedding(self._tokens(features, lesson)) + self.position_embedding  # (B, N, Dv)
         for layer in self.layers:
             hidden = layer(hidden)
         return self.post_layernorm(hidden)
+
+    @torch.no_grad()
+    def _tokens(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
+        """What the frozen trunk tells of the picture and of each cell: (B, N, 1280)."""
+        grid = self.trunk.head_features(features).flatten(2).transpose(1, 2)  # (B, h * w, 1280)
+        tokens = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)
+        if not self.config.prototype_scale:
+            return tokens
+        shares = self.trunk._fc(tokens).softmax(dim=-1)  # (B, N, 1000)
+        if lesson is not None:
+            shares, tokens = lesson.swap(shares), tokens.masked_fill(lesson.alone[:, None, None], 0.0)
+        prototypes = self.trunk._fc.weight - self.trunk._fc.weight.mean(0)  # (1000, 1280)
+        return tokens + self.config.prototype_scale * (shares @ prototypes)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """(B, 3, H, W) pixels, (x - 127) / 128 on the 0-255 scale, to image_embeds (B, N, Dv).

@@ -37,8 +37,11 @@ def test_each_variant_changes_what_its_name_says(tmp_path, capsys):
     lines = dry_run(tmp_path, capsys, "--seeds", "1")
     withheld = [line for line in lines if "--withhold-question" in line]
     assert len(withheld) == 4 and all("question-not-given" in line for line in withheld)  # trained and measured so
-    undistilled = [line for line in lines if "train vqa" in line and "instruct-train" not in line]
+    undistilled = [line for line in lines if "train vqa" in line and "data/instruct-train" not in line]
     assert len(undistilled) == 1 and "no-self-distilled" in undistilled[0]
+    assert "instruct-train" not in undistilled[0]
+    untaught = [line for line in lines if "train vqa" in line and "data/class-train" not in line]
+    assert len(untaught) == 1 and "no-lessons-about-class-prototypes" in untaught[0]
 
 
 def test_the_drawing_has_a_panel_for_each_measure(tmp_path):

@@ -1,5 +1,6 @@
 """What each stage computes, checked against the definition."""
 
+import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -201,3 +202,28 @@ def test_texts_of_one_picture_and_question_are_packed_and_no_others():
         (one, None, ("a", "c", "to the left")), (two, None, ("b",)), (one, "Why?", ("d",))
     ]  # fmt: skip
     assert [s.may_be_mirrored for s in packed] == [False, True, True]
+
+
+def lesson_file(folder: Path, imagenet_class: object) -> Path:
+    record = {"image": "red.png", "question": "What is this?", "answers": ["A lion."], "imagenet_class": imagenet_class}
+    file = folder / "class.jsonl"
+    file.write_text(json.dumps(record) + "\n")
+    return file
+
+
+def test_lessons_about_other_classes_are_not_packed_together(tmp_path):
+    one, other = (read_samples([lesson_file(tmp_path, number)])[0] for number in (291, 293))
+    assert len(pack([one, one, other])) == 2
+
+
+@pytest.mark.parametrize("number", [1000, -1, "lion", [291]])
+def test_a_class_that_imagenet_does_not_have_is_refused(number, tmp_path):
+    with pytest.raises(DataError, match="line 1: imagenet_class: expected a whole number from 0 to 999, got"):
+        read_samples([lesson_file(tmp_path, number)])
+
+
+def test_class_lessons_need_a_model_with_prototypes(blip2, picture_folder):
+    features, samples = batch(blip2, picture_folder / "vqa.jsonl")
+    samples[0] = replace(samples[0], imagenet_class=291)
+    with pytest.raises(TrainingError, match="expected a model with class prototypes"):
+        QuestionAnswering(blip2)(features, samples)
