@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .qformer import MultiHeadAttention, QFormer
 
 Box = tuple[float, float, float, float]
+PEAK_SIDE = 128  # points a side, among which the maximum of a map is looked for
 HEAT = ((0.0, (255, 205, 90)), (0.5, (240, 50, 130)), (1.0, (150, 10, 190)))  # value, and a colour rare in photographs
 
 
@@ -152,6 +153,19 @@ def relevance(
     side, box = _grid(blip2.model.config.vision_config, len(found))
     patches = found[1:].clamp(min=0).unflatten(0, (side, side)).cpu().numpy()
     return Relevance(_to_one(patches), float(score.detach()), box)
+
+
+def peak(found: Relevance) -> tuple[float, float] | None:
+    """Where the map as it is drawn over the picture has its maximum.
+
+    Returns:
+        A place as shares of the picture's width and height, 0-1; None where no patch speaks for the answer.
+    """
+    if not found.values.any():
+        return None
+    spread = enlarge(found.values, found.box, (PEAK_SIDE, PEAK_SIDE))
+    row, column = np.unravel_index(spread.argmax(), spread.shape)
+    return (float(column) + 0.5) / PEAK_SIDE, (float(row) + 0.5) / PEAK_SIDE
 
 
 def enlarge(values: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:

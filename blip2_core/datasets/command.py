@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     if args.imagenet_samples and wordnet:
         _write_class_lessons(args, things, wordnet)
     _keep_clear(args.out)
+    if args.stamps and wordnet:
+        _write_pointing(args, things, photographs, wordnet=wordnet)
     return 0
 
 
@@ -220,6 +222,16 @@ def _write_class_lessons(args: argparse.Namespace, things: "list[Thing]", wordne
     instructions = args.out / "instruct-train.jsonl"
     if instructions.exists():
         _write(args, "class-instruct-train", hosts.move(read_questions(instructions)))
+
+
+def _write_pointing(
+    args: argparse.Namespace, things: "list[Thing]", photographs: "list[CaptionedPhotograph]", *, wordnet: "WordNet"
+) -> None:
+    """Pictures composed from held-out stamps, which are clear of training themselves, and questions about them."""
+    from .composed import pointing_records
+
+    for split, records in pointing_records(things, photographs, wordnet, folder=args.out, seed=args.seed).items():
+        _write(args, f"pointing-{split}", records)
 
 
 def _keep_clear(folder: Path) -> None:

@@ -25,7 +25,8 @@ class Question:
     """One question about one picture.
 
     `answers` holds every answer that counts as right; in training the first one is the target. `imagenet_class` is the
-    class that the picture shall show by its prototype, in a lesson about a class that has no picture.
+    class that the picture shall show by its prototype, in a lesson about a class that has no picture. `box` is where
+    the thing asked about is: left, top, right, bottom as shares of the picture's width and height.
     """
 
     image: str
@@ -34,6 +35,7 @@ class Question:
     kind: str
     source: str
     imagenet_class: int | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 def write_records(file: Path, records: Iterable[Caption | Question]) -> int:

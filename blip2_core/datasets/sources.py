@@ -48,7 +48,7 @@ SOURCES = (
     ),
     Source(
         "--stamps",
-        "names of things, instructions about things",
+        "names of things, instructions about things, composed pictures with boxes",
         "Debian, package tuxpaint-stamps-default, folder /usr/share/tuxpaint/stamps",
         "GPL-2 and freer, picture by picture",
     ),

@@ -35,7 +35,7 @@ def answer_questions(
     for index, question in enumerate(questions):
         by_picture.setdefault(question.image, []).append(index)
     answers = [""] * len(questions)
-    notes = _Notes("questions", len(questions))
+    notes = Notes("questions", len(questions))
     for pictures in _batches(list(by_picture), batch_size):
         seen = see_pictures(blip2, pictures)
         asked = [index for picture in pictures for index in by_picture[picture]]
@@ -54,7 +54,7 @@ def caption_images(
 ) -> list[str]:
     """Write one caption a picture with the model's own caption prompt."""
     captions: list[str] = []
-    notes = _Notes("captions", len(images))
+    notes = Notes("captions", len(images))
     for pictures in _batches([image.image for image in images], batch_size):
         seen = see_pictures(blip2, pictures)
         captions += blip2.caption_batch([seen[picture] for picture in pictures], settings)
@@ -72,7 +72,7 @@ def answer_in_words(
     embeddings = blip2.adapter.language_model.get_input_embeddings().weight  # (V, Dl)
     texts = [in_words(question) for question in questions]
     answers = [""] * len(texts)
-    notes = _Notes("answers in words", len(texts))
+    notes = Notes("answers in words", len(texts))
     for batch in _batches(sorted(range(len(texts)), key=lambda index: len(texts[index])), batch_size):
         no_picture = embeddings.new_zeros(len(batch), 0, embeddings.shape[1])  # (B, 0, Dl)
         prompts = [blip2.prompt(texts[index], mode=mode) for index in batch]
@@ -101,7 +101,7 @@ def _batches(items: Sequence[Item], batch_size: int) -> Iterator[Sequence[Item]]
         yield items[first : first + batch_size]
 
 
-class _Notes:
+class Notes:
     """Says on stderr now and then how far the work is."""
 
     def __init__(self, what: str, total: int) -> None:

@@ -112,7 +112,7 @@ def _read_work(args: argparse.Namespace) -> "Workload":
         images = limit_records(read_captions(file), args.limit, args.seed)
         work = Workload(args.task, images=tuple(images))
     else:
-        questions = limit_records(read_questions(file), args.limit, args.seed)
+        questions = limit_records(read_questions(file, boxes=args.task == "pointing"), args.limit, args.seed)
         train = args.data / f"{args.task}-train.jsonl"  # for the blind baseline; there may be none
         seen = read_questions(train) if args.task in ("vqa", "name") and train.is_file() else []
         work = Workload(args.task, questions=tuple(questions), train=tuple(seen))

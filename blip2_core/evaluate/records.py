@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from ..errors import DataError, ImageError, QuestionError
 
-TASKS = ("caption", "vqa", "name", "instruct")
+TASKS = ("caption", "vqa", "name", "instruct", "pointing")
 MAKE_THEM = "Make the files with: python -m blip2_core data --help"
 NAMED_PICTURES = 3  # so many of the pictures that do not open are named in the message
 UNNAMED = "unnamed"  # the source of a record that does not say it, and the kind of such a question
 
 Record = TypeVar("Record")
+Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture's width and height, 0-1
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Question:
         answers: every answer that counts; in the tasks name and instruct the first is the name of the thing.
         kind: kind of question, e.g. "colour"; results are given by kind.
         source: where the record comes from, e.g. "daquar"; results are given by source.
+        box: where the thing asked about is; in the task pointing only.
     """
 
     image: Path
@@ -34,6 +36,7 @@ class Question:
     answers: tuple[str, ...]
     kind: str
     source: str
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,12 @@ def file_of(folder: Path, task: str, split: str) -> Path:
     return file
 
 
-def read_questions(file: Path) -> list[Question]:
-    """Read the questions of a vqa, name or instruct file.
+def read_questions(file: Path, *, boxes: bool = False) -> list[Question]:
+    """Read the questions of a vqa, name, instruct or pointing file.
+
+    Args:
+        file: the file.
+        boxes: whether each says where the thing asked about is, as pointing needs it.
 
     Raises:
         DataError: the file is empty, a line is no JSON object or lacks a key, or a question cannot be asked.
@@ -72,6 +79,7 @@ def read_questions(file: Path) -> list[Question]:
             answers=_texts(file, record, line, "answers"),
             kind=_label(file, record, line, "kind"),
             source=_label(file, record, line, "source"),
+            box=_box(file, record, line) if boxes else None,
         )
         for line, record in _read_lines(file)
     ]
@@ -175,6 +183,18 @@ def _texts(file: Path, record: dict[str, Any], line: int, key: str) -> tuple[str
     if not is_list or not all(isinstance(value, str) and value.strip() for value in values):
         raise DataError(f"{file.name}, line {line}: {key}: expected a list of texts, got {values!r}.")
     return tuple(values)
+
+
+def _box(file: Path, record: dict[str, Any], line: int) -> Box:
+    sides = _value(file, record, line, "box")
+    is_four = isinstance(sides, list) and len(sides) == 4 and all(type(side) in (int, float) for side in sides)
+    if not is_four or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
+        raise DataError(
+            f"{file.name}, line {line}: box: expected left, top, right, bottom as shares of the picture, 0-1, "
+            f"got {sides!r}."
+        )
+    left, top, right, bottom = map(float, sides)
+    return left, top, right, bottom
 
 
 def _value(file: Path, record: dict[str, Any], line: int, key: str) -> Any:

@@ -118,16 +118,27 @@ def share_right(
     """The share of right answers over everything, each source, and each kind of a source; nothing of no questions."""
     if not questions:
         return []
-    right = _apply(rule, questions, answers)
-    blind_right = _apply(rule, questions, blind) if blind is not None else []
+    blind_right = _apply(rule, questions, blind) if blind is not None else None
+    return share_by_group(measure, questions, _apply(rule, questions, answers), blind=blind_right, seed=seed)
+
+
+def share_by_group(
+    measure: str,
+    questions: Sequence[Question],
+    values: Sequence[float],
+    *,
+    blind: Sequence[float] | None = None,
+    seed: int,
+) -> list[Number]:
+    """The mean of a value a question, over everything, each source, and each kind of a source; nothing of nothing."""
     numbers = []
     for (source, kind), members in _groups(questions).items():
-        values = [right[index] for index in members]
+        counted = [values[index] for index in members]
         pictures = [str(questions[index].image) for index in members]
-        low, high = bootstrap_interval(values, pictures, seed)
-        blind_share = share([blind_right[index] for index in members]) if blind_right else None
+        low, high = bootstrap_interval(counted, pictures, seed)
+        by_chance = share([blind[index] for index in members]) if blind is not None else None
         numbers.append(
-            Number(measure, source, kind, share(values), len(values), len(set(pictures)), low, high, blind_share)
+            Number(measure, source, kind, share(counted), len(counted), len(set(pictures)), low, high, by_chance)
         )
     return numbers
 

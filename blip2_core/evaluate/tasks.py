@@ -1,4 +1,4 @@
-"""The four tasks: which settings each is decoded with, how it is answered and scored."""
+"""The five tasks: which settings each is decoded with, how it is answered and scored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..answer_settings import AnswerSettings
 from ..decoding import answer_settings, caption_settings, is_greedy
 from .answering import IN_WORDS, answer_in_words, answer_questions, caption_images
+from .pointing import Point, find_points, is_right, score_pointing
 from .records import CaptionedImage, Question
 from .scoring import (
     Number,
@@ -32,8 +33,9 @@ SETTINGS = {
     "vqa": AnswerSettings(max_new_tokens=12),
     "name": AnswerSettings(max_new_tokens=20),
     "instruct": AnswerSettings(max_new_tokens=64),
+    "pointing": AnswerSettings(max_new_tokens=20),
 }
-MODES = {"vqa": "short", "name": "short", "instruct": "long"}
+MODES = {"vqa": "short", "name": "short", "instruct": "long", "pointing": "short"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ class Answered:
     answer: str
     expected: tuple[str, ...]
     right: bool | None = None
+
+
+@dataclass(frozen=True)
+class PointedAnswer(Answered):
+    """An answer, and where its map has its maximum as shares of width and height; None for a wrong answer."""
+
+    point: Point | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,8 @@ def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_
         return _vqa_result(work, answers, seed)
     if work.task == "name":
         return _name_result(work, answers, seed)
+    if work.task == "pointing":
+        return _pointing_result(work, answers, find_points(blip2, work.questions, answers, mode=mode), seed=seed)
     in_words = answer_in_words(blip2, work.questions, settings, batch_size=batch_size, mode=mode)
     return _instruct_result(work, answers, in_words, seed=seed)
 
@@ -140,6 +151,22 @@ def _instruct_result(work: Workload, answers: Sequence[str], in_words: Sequence[
     )
     numbers = score_instruct(work.questions, answers, in_words=in_words, seed=seed)
     return TaskResult(tuple(numbers), _pair_up(work.questions, answers, speaks_of_it), rules)
+
+
+def _pointing_result(
+    work: Workload, answers: Sequence[str], points: Sequence[Point | None], *, seed: int
+) -> TaskResult:
+    rules = (
+        "points at the thing: the maximum of the relevance map of the answer lies in the box of the thing asked about; "
+        "of the questions that were answered right",
+        "blind, of the pointing: chance, the mean part of the picture that the boxes of the same questions cover",
+        "answered right: yes and colours as in vqa, names as in name; every yes_no question is about what is there",
+    )
+    answered = tuple(
+        PointedAnswer(**vars(one), point=point)
+        for one, point in zip(_pair_up(work.questions, answers, is_right), points, strict=True)
+    )
+    return TaskResult(tuple(score_pointing(work.questions, answers, points, seed=seed)), answered, rules)
 
 
 def _pair_up(questions: Sequence[Question], answers: Sequence[str], rule: Rule) -> tuple[Answered, ...]:

@@ -135,3 +135,19 @@ def test_pictures_that_do_not_open_are_counted_and_the_first_named(tmp_path):
         check_pictures("x.jsonl", [sound, *broken, *broken])
     named = ", ".join(map(str, broken[:3]))
     assert str(error.value) == f"x.jsonl: 5 of 6 pictures do not open: {named} and 2 more."
+
+
+@pytest.mark.parametrize(
+    "box", [None, "left", [0, 0, 1], [0.5, 0, 0.5, 1], [0, 0, 1, 1.2], [0, 0, 1, "1"], [-0.1, 0, 1, 1]]
+)
+def test_a_question_of_pointing_without_a_box_in_the_picture_is_refused(file, box):
+    sentence = refusal(lambda file: read_questions(file, boxes=True), file, lines(QUESTION | {"box": box}))
+    assert sentence == (
+        f"vqa-test.jsonl, line 1: box: expected left, top, right, bottom as shares of the picture, 0-1, got {box!r}."
+    )
+
+
+def test_a_box_is_read_where_it_is_needed(file):
+    file.write_text(lines(QUESTION | {"box": [0, 0.25, 0.5, 1]}))
+    assert read_questions(file, boxes=True)[0].box == (0.0, 0.25, 0.5, 1.0)
+    assert read_questions(file)[0].box is None
