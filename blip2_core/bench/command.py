@@ -1,4 +1,4 @@
-"""`python -m blip2_core bench`: what the public checkpoints need, estimated here or measured on a GPU."""
+"""`python -m blip2_core bench`: what models need, estimated here, measured here, or measured on a GPU."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ CHECKPOINTS_HELP = (
 
 def add_parser(subparsers: Any) -> None:
     """Add `bench` to the command line."""
-    bench = subparsers.add_parser("bench", help="measure the public checkpoints' needs on a GPU", description=__doc__)
+    bench = subparsers.add_parser("bench", help="what models need, estimated or measured", description=__doc__)
     kinds = bench.add_subparsers(metavar="WHAT", required=True)
     checkpoints = kinds.add_parser("checkpoints", help="measure on a GPU", description=CHECKPOINTS_HELP)
     add = checkpoints.add_argument
@@ -26,7 +26,13 @@ def add_parser(subparsers: Any) -> None:
         "--small", action="store_true", help="tiny models, on a CPU too: tries the script out, its numbers mean nothing"
     )
     checkpoints.set_defaults(run=run_checkpoints)
-    memory = kinds.add_parser("memory", help="print the estimated memory of each checkpoint as Markdown")
+    pocket = kinds.add_parser("pocket", help="measure the memory that pocket takes here, on the CPU")
+    pocket.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file that gets the numbers")
+    pocket.set_defaults(run=run_pocket)
+    memory = kinds.add_parser("memory", help="print the memory that each model needs as Markdown")
+    memory.add_argument(
+        "--measured", type=Path, required=True, metavar="FILE", help="what `bench pocket` wrote (docs/memory.json)"
+    )
     memory.set_defaults(run=run_memory)
 
 
@@ -43,9 +49,21 @@ def run_checkpoints(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_memory(args: argparse.Namespace) -> int:
-    """Print the table that docs/checkpoints.md has."""
-    from .memory_table import memory_table
+def run_pocket(args: argparse.Namespace) -> int:
+    """Measure and write the JSON."""
+    from .pocket_memory import measure_pocket, write
 
-    sys.stdout.write(memory_table())
+    measured = measure_pocket()
+    write(measured, args.out)
+    for precision, count in measured["bytes"].items():
+        sys.stdout.write(f"{precision}: {count / 1e9:.2f} GB\n")
+    return 0
+
+
+def run_memory(args: argparse.Namespace) -> int:
+    """Print the table that the README has."""
+    from .memory_table import memory_table
+    from .pocket_memory import read
+
+    sys.stdout.write(memory_table(read(args.measured)))
     return 0

@@ -1,40 +1,57 @@
-"""The table of what each public checkpoint needs, by the estimate that every load begins with; no weights are read."""
+"""The table of what each model needs: by the estimate that every load begins with, and measured where it could be.
 
-from collections.abc import Iterator
+No weights are read.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 
+from ..builtin import builtin_folder
 from ..builtin.command import PUBLIC_CHECKPOINTS
+from ..config import HybridBlip2Config
 from ..matching import MatchingModel
 from ..memory import estimate_memory
 from ..model import Blip2Model
-from ..quantize import DTYPES, is_t5
+from ..model_folder import read_config
+from ..quantize import DTYPES
 from .public import SCORER, public_config
 
-COLUMNS = ("fp32", "fp16", "bf16", "int8", "int4")
+COLUMNS = ("fp32", "bf16", "int8", "int4")
 NONE = "-"
+GPU = torch.device("cuda")  # its dtypes; none is needed here
+ESTIMATED, MEASURED = "estimated, GPU memory", "**measured**, RAM of the whole process"
+COCO = "-coco"  # checkpoints of this name are as large as those without
 
 
-def memory_table() -> str:
-    """Markdown: a row a checkpoint, a column a precision, GB on a GPU, all of them estimated."""
-    head = ["checkpoint", *(f"{column}, GB" for column in COLUMNS)]
-    rows = [head, ["---"] * len(head), *_rows()]
+def memory_table(measured: Mapping[str, int]) -> str:
+    """Markdown: a row a model, a column a precision, in GB.
+
+    Args:
+        measured: what `pocket` took on a CPU, in bytes by precision.
+    """
+    head = ["model", *(f"{column}, GB" for column in COLUMNS), "how"]
+    rows = [head, ["---"] * len(head), *_rows(measured)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _rows() -> Iterator[list[str]]:
-    gpu = torch.device("cuda")  # its dtypes; none is needed here
+def _rows(measured: Mapping[str, int]) -> Iterator[list[str]]:
+    yield ["`pocket` on a CPU", *(_gigabytes(measured[column]) for column in COLUMNS), MEASURED]
+    yield ["`pocket` on a GPU", *memory_cells(read_config(builtin_folder("pocket"))), ESTIMATED]
     for name in PUBLIC_CHECKPOINTS:
-        with torch.device("meta"):
-            skeleton = Blip2Model(public_config(name))
-        half = NONE if is_t5(skeleton.config.text_config.model_type) else None
-        cells = [
-            half if column == "fp16" and half else _gigabytes(estimate_memory(skeleton, column, device=gpu).total)
-            for column in COLUMNS
-        ]
-        yield [name, *cells]
-    yield [SCORER, *_scorer_cells()]
+        if not name.endswith(COCO):
+            coco = f", `{COCO}`" if name + COCO in PUBLIC_CHECKPOINTS else ""
+            yield [f"`{name}`{coco}", *memory_cells(public_config(name)), ESTIMATED]
+    yield [f"`{SCORER}`", *_scorer_cells(), ESTIMATED]
+
+
+def memory_cells(config: Any) -> list[str]:
+    """GB on a GPU of the model that a config describes, a cell a precision."""
+    with torch.device("meta"):
+        skeleton = Blip2Model(config)
+    apart = isinstance(config, HybridBlip2Config)
+    return [_gigabytes(estimate_memory(skeleton, name, device=GPU, apart=apart).total) for name in COLUMNS]
 
 
 def _scorer_cells() -> list[str]:

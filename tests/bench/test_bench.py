@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from families import picture
 from public_layouts import PUBLISHED, config, scorer_config
 
 from blip2_core.__main__ import main
-from blip2_core.bench.memory_table import memory_table
-from blip2_core.bench.public import SCORER, config_values
+from blip2_core.bench.memory_table import memory_cells
+from blip2_core.bench.pocket_memory import peak, read
+from blip2_core.bench.public import SCORER, config_values, public_config
 from blip2_core.builtin.command import PUBLIC_CHECKPOINTS
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "checkpoints.md"
+ROOT = Path(__file__).parents[2]
+MEMORY = ROOT / "docs" / "memory.json"
 MEASURED = ("Salesforce/blip2-opt-2.7b", "Salesforce/instructblip-vicuna-7b", "Salesforce/blip2-flan-t5-xl")
 
 
@@ -74,10 +77,33 @@ def test_a_name_that_is_no_public_checkpoint_is_one_line(capsys):
     )
 
 
-def test_the_documentation_has_the_memory_table_as_it_is_now():
-    text = DOCUMENT.read_text()
-    assert memory_table() in text, "run: python -m blip2_core bench memory, and put its table there"
-    assert all(f"| {name} |" in text for name in (*PUBLIC_CHECKPOINTS, SCORER))
+def test_the_readme_has_the_memory_table_as_it_is_now(capsys):
+    assert main(["bench", "memory", "--measured", str(MEMORY)]) == 0
+    table = capsys.readouterr().out
+    assert table in (ROOT / "README.md").read_text(), "put what `bench memory --measured docs/memory.json` prints there"
+    rows = table.splitlines()[2:]
+    assert all(row.count("measured") + row.count("estimated") == 1 for row in rows)
+    plain = {name.removesuffix("-coco") for name in (*PUBLIC_CHECKPOINTS, SCORER)}
+    assert len(rows) == 2 + len(plain) and all(f"| `{name}`" in table for name in plain)
+
+
+def test_checkpoints_that_share_a_row_of_the_table_need_the_same():
+    for name in PUBLIC_CHECKPOINTS:
+        if name.endswith("-coco"):
+            assert memory_cells(public_config(name)) == memory_cells(public_config(name.removesuffix("-coco")))
+
+
+@pytest.mark.pocket
+def test_pocket_takes_about_what_the_table_says(tmp_path):
+    picture(0).save(tmp_path / "picture.png")
+    assert 0.6 < peak(tmp_path / "picture.png", "fp32") / read(MEMORY)["fp32"] < 1.6
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"bytes": {"fp32": 1}}', '{"bytes": 3}'])
+def test_a_file_that_bench_pocket_did_not_write_is_refused(tmp_path, capsys, text):
+    (tmp_path / "x.json").write_text(text)
+    assert main(["bench", "memory", "--measured", str(tmp_path / "x.json")]) == 2
+    assert capsys.readouterr().err.endswith("x.json` writes, it cannot be read.\n")
 
 
 def test_its_help_imports_nothing_heavy():

@@ -1,0 +1,65 @@
+"""What `pocket` takes on this machine, measured: the most memory that the whole process ever held, by precision.
+
+Each precision runs in a process of its own, as a person would start it, so the numbers hold Python and torch too.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ..errors import DataError
+
+PRECISIONS = ("fp32", "bf16", "int8", "int4")
+QUESTION = "Describe the picture in one sentence."
+UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+
+
+def measure_pocket() -> dict[str, Any]:
+    """Ask one question on the CPU in each precision.
+
+    Returns:
+        The model, the date, the versions, and `bytes` by precision.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "picture.png"
+        Image.new("RGB", (640, 480), "gray").save(picture)
+        taken = {precision: peak(picture, precision) for precision in PRECISIONS}
+    versions = {package: version(package) for package in ("torch", "transformers", "bitsandbytes")}
+    return {"model": "pocket", "device": "cpu", "date": str(date.today()), "versions": versions, "bytes": taken}
+
+
+def peak(picture: Path, precision: str) -> int:
+    """Bytes that a process held at most that answered one question about a picture."""
+    asked = ["ask", str(picture), QUESTION, "--model", "pocket", "--device", "cpu", "--precision", precision]
+    process = subprocess.Popen([sys.executable, "-m", "blip2_core", *asked], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise DataError(f"pocket in {precision}: expected an answer, it ended with {process.returncode}; see above.")
+    return used.ru_maxrss * UNIT
+
+
+def write(measured: dict[str, Any], file: Path) -> None:
+    """Write what was measured as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(measured, indent=2) + "\n")
+
+
+def read(file: Path) -> dict[str, int]:
+    """Bytes by precision, from a file that `write` wrote.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        return {precision: int(json.loads(file.read_text())["bytes"][precision]) for precision in PRECISIONS}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f"{file}: expected what `bench pocket --out {file}` writes, it cannot be read.") from None
