@@ -130,7 +130,7 @@ def _extras(args: argparse.Namespace, loader: "ModelLoader") -> "Extras":
         other = ModelLoader(args.compare, precision=args.precision, device=args.device)
         threading.Thread(target=_load_after, args=(loader, other), name="second model", daemon=True).start()
     return Extras(
-        pictures=KeptPictures(cache_folder() / "linked-pictures", args.link_days),
+        pictures=KeptPictures(cache_folder() / "linked-pictures", args.link_days) if args.link_days else None,
         thumbs=FeedbackFile(Path(args.feedback)) if args.feedback else None,
         other=other,
     )

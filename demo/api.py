@@ -1,11 +1,16 @@
 """The one public endpoint, `/ask`: a picture and a question in, the answer and how it came about out.
 
 For `gradio_client`, for curl, and, where Gradio's `mcp` extra is installed, as a tool for language models.
+
+It gives the answer in one piece, so when its caller goes away Gradio has no generator to close: it only marks the event
+as one that nobody listens to. The answer looks at that mark after each token.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from . import texts
 from .conversation import Conversation
@@ -53,7 +58,7 @@ def add_ask(loader: ModelLoader, guard: Guard, lane: dict[str, Any]) -> None:
         try:
             guard.question(request)
             panel = Panel(temperature, top_p, max_tokens, repetition_penalty, seed)
-            return _answer(Conversation(loader, guard.limits), image, question, panel)
+            return _answer(Conversation(loader, guard.limits), image, question, panel, has_left=_caller_has_left())
         except VisitorError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -73,13 +78,26 @@ def add_ask(loader: ModelLoader, guard: Guard, lane: dict[str, Any]) -> None:
 NAMES = ("temperature", "top_p", "max_tokens", "repetition_penalty")
 
 
-def _answer(conversation: Conversation, image: str | None, question: str, panel: Panel) -> tuple[str, str, dict]:
+def _caller_has_left() -> Callable[[], bool]:
+    """Says, whenever it is called, whether whoever asked has hung up since.
+
+    It knows nothing of a caller who has not begun to listen: the answer might still be fetched.
+    """
+    page, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    event = page._queue.event_ids_to_events.get(event_id) if page is not None and event_id else None
+    return lambda: event is not None and not event.alive
+
+
+def _answer(
+    conversation: Conversation, image: str | None, question: str, panel: Panel, *, has_left: Callable[[], bool]
+) -> tuple[str, str, dict]:
     settings = panel.settings()
     if conversation.loader.model is None:
         raise VisitorError(texts.LOADING if conversation.loader.state.error is None else texts.NO_MODEL)
     conversation.begin(question, image)
     for _ in conversation.answer(settings):
-        pass
+        if has_left():
+            conversation.stop()
     exchange = conversation.exchanges[-1]
     if exchange.failed or exchange.measured is None:
         raise VisitorError(exchange.answer)

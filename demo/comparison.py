@@ -7,18 +7,17 @@ is two models. A comparison knows no earlier turns.
 The two sides take turns, a piece of text each, so each side's times count only its own work.
 """
 
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from blip2_core.errors import Blip2Error, ImageError, QuestionError
+from blip2_core.errors import ImageError
 from blip2_core.image import open_image
 
 from . import texts
 from .conversation import PATIENCE, checked_question
-from .errors import VisitorError
+from .errors import VisitorError, sentence_for
 from .exchange import Measured
 from .limits import Limits
 from .loading import ModelLoader
@@ -26,8 +25,6 @@ from .loading import ModelLoader
 if TYPE_CHECKING:
     from blip2_core import AnswerSettings, AnswerStream, Blip2
     from blip2_core.model import SeenImage
-
-log = logging.getLogger("demo")
 
 BY_QUESTION, BY_MODEL = "question", "model"
 
@@ -166,12 +163,8 @@ class Comparison:
                 seen, known = self._see(lane.side.loader)
                 lane.start(seen, self._question, settings, known=known)
             return lane.grow(began)
-        except Blip2Error as error:
-            log.warning("No answer to compare: %s", type(error).__name__)
-            lane.fail(texts.CANNOT_ASK if isinstance(error, QuestionError) else texts.FAILED)
-        except Exception:
-            log.exception("A comparison failed.")
-            lane.fail(texts.FAILED)
+        except Exception as error:
+            lane.fail(sentence_for(error, otherwise=texts.FAILED))
         return False
 
     def _see(self, loader: ModelLoader) -> "tuple[SeenImage, bool]":

@@ -10,14 +10,15 @@ Only `look` and `answer` run the model; whoever calls them makes sure that one r
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blip2_core.errors import Blip2Error, ImageError, QuestionError
+from blip2_core.errors import Blip2Error, ImageError
 from blip2_core.image import open_image
 
 from . import texts
-from .errors import VisitorError
+from .errors import VisitorError, sentence_for
 from .exchange import Exchange, Measured
 from .limits import Limits
 from .loading import ModelLoader
@@ -120,9 +121,13 @@ class Conversation:
         return True
 
     def look(self) -> None:
-        """Run the image encoder ahead of the first question, if the model is there."""
+        """Run the image encoder ahead of the first question, if the model is there.
+
+        What goes wrong is told when something is asked, which tries it again.
+        """
         if self.loader.model is not None and self._picture is not None:
-            self._session_about_picture()
+            with suppress(Blip2Error):
+                self._session_about_picture()
 
     def sight(self) -> "tuple[Blip2, SeenImage]":
         """The model, and what its image encoder made of the picture, which it looks at again only if it has to."""
@@ -189,11 +194,8 @@ class Conversation:
             if self.loader.model is not None and not self._stopping:
                 yield from self._stream(exchange, settings)
             exchange.answer = exchange.answer or texts.WORDLESS
-        except Blip2Error as error:
-            exchange.answer, exchange.failed = _sentence(error), True
-        except Exception:
-            log.exception("An answer failed.")
-            exchange.answer, exchange.failed = texts.FAILED, True
+        except Exception as error:
+            exchange.answer, exchange.failed = sentence_for(error, otherwise=texts.FAILED), True
         finally:
             self.running = False
         yield
@@ -318,11 +320,3 @@ def checked_question(question: object) -> str:
     if len(question) > MOST_CHARACTERS:
         raise VisitorError(texts.LONG_QUESTION.format(most=MOST_CHARACTERS, got=len(question)))
     return question
-
-
-def _sentence(error: Blip2Error) -> str:
-    """What the visitor reads of an error; the terminal gets its name only, for its text may hold what was asked."""
-    log.warning("No answer: %s", type(error).__name__)
-    if isinstance(error, ImageError):
-        return texts.LOST_PICTURE
-    return texts.CANNOT_ASK if isinstance(error, QuestionError) else texts.FAILED

@@ -1,7 +1,6 @@
 """What `python app.py` may add to the page beyond the chat; each is off or small until somebody turns it on."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .feedback import FeedbackFile
@@ -21,6 +20,6 @@ class Extras:
         other: a second model to compare with; left out, one model is compared with itself.
     """
 
-    pictures: KeptPictures = field(default_factory=lambda: KeptPictures(Path(), days=0))
+    pictures: KeptPictures | None = None
     thumbs: FeedbackFile | None = None
     other: "ModelLoader | None" = None

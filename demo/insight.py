@@ -7,16 +7,16 @@ A quick handler draws what is known already. Where something is missing it raise
 starts the work in the lane of the model.
 """
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from blip2_core.errors import Blip2Error, ImageError
+from blip2_core.errors import ImageError
 
 from . import texts
 from .conversation import Conversation
+from .errors import sentence_for
 from .exchange import Exchange
 from .insight_views import draw_looked, draw_road, note
 from .lanes import MODEL, QUICK
@@ -24,8 +24,6 @@ from .languages import in_each, shown
 
 if TYPE_CHECKING:
     from .page import Parts
-
-log = logging.getLogger("demo")
 
 LOOKED, ROAD = "looked", "road"
 PANELS = (LOOKED, ROAD)
@@ -115,18 +113,17 @@ def refresh(conversation: Conversation, opened: Any, wanted: int) -> list:
 
 def work_out(conversation: Conversation, opened: Any) -> list:
     """Find what is missing in the open panels, and draw them; runs the model."""
+    from blip2_core.out_of_memory import freed_when_full
+
     exchange = answered(conversation)
     refused: dict[str, str] = {}
     for name in PANELS if exchange is not None else ():
         if name in opened and name not in exchange.found:
             try:
-                exchange.found[name] = FINDERS[name](conversation, exchange)
-            except Blip2Error as error:
-                log.warning("No view of an answer: %s", type(error).__name__)
-                refused[name] = note(texts.LOST_PICTURE if isinstance(error, ImageError) else texts.INSIGHT_FAILED)
-            except Exception:
-                log.exception("A view of an answer failed.")
-                refused[name] = note(texts.INSIGHT_FAILED)
+                with freed_when_full():
+                    exchange.found[name] = FINDERS[name](conversation, exchange)
+            except Exception as error:
+                refused[name] = note(sentence_for(error, otherwise=texts.INSIGHT_FAILED))
     if answered(conversation) is not exchange:  # asked, undone or another picture meanwhile; its own event draws
         return [gr.skip()] * len(PANELS)
     return [refused.get(name) or _view(conversation, exchange, name, is_open=name in opened) for name in PANELS]

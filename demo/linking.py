@@ -72,7 +72,7 @@ def build_panel(button: gr.Button) -> LinkParts:
 
 
 def connect(
-    page: gr.Blocks, parts: "Parts", looked: Any, *, link: LinkParts, guard: Guard, pictures: KeptPictures
+    page: gr.Blocks, parts: "Parts", looked: Any, *, link: LinkParts, guard: Guard, pictures: KeptPictures | None
 ) -> None:
     """Connect the button, and the page's own address.
 
@@ -82,7 +82,7 @@ def connect(
         looked: the event after which a new picture can be asked about.
         link: the parts that belong to links.
         guard: counts what visitors ask for.
-        pictures: keeps pictures of visitors.
+        pictures: keeps pictures of visitors; None keeps none.
     """
     _connect_making(parts, link, guard, pictures)
 
@@ -99,7 +99,7 @@ def connect(
     insight.follow(asked_again, parts)
 
 
-def _connect_making(parts: "Parts", link: LinkParts, guard: Guard, pictures: KeptPictures) -> None:
+def _connect_making(parts: "Parts", link: LinkParts, guard: Guard, pictures: KeptPictures | None) -> None:
     def make(conversation: Conversation, kept: tuple[str, str]) -> list:
         try:
             return _made(conversation, kept, pictures)
@@ -114,7 +114,7 @@ def _connect_making(parts: "Parts", link: LinkParts, guard: Guard, pictures: Kep
             return refused(error, 4)
 
     def forget(kept: tuple[str, str]) -> list:
-        if kept != NOTHING_KEPT:
+        if pictures is not None and kept != NOTHING_KEPT:
             pictures.forget(kept[1])
         return _shown("forgotten", texts.LINK_FORGOTTEN)
 
@@ -130,13 +130,15 @@ def _connect_making(parts: "Parts", link: LinkParts, guard: Guard, pictures: Kep
     gr.on(changed, lambda: "", None, link.note, **QUICK)
 
 
-def _kept(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictures) -> tuple[str, str]:
+def _kept(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictures | None) -> tuple[str, str]:
     """This visitor's picture and its id, after a copy of it was kept."""
+    if pictures is None:
+        raise VisitorError(texts.LINK_GALLERY_ONLY)
     picture = conversation.picture or ""
     return kept if kept[0] == picture else (picture, pictures.keep(picture))
 
 
-def _made(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictures) -> list:
+def _made(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictures | None) -> list:
     """The panel with a link, or with the question whether the picture may be kept."""
     picture = conversation.picture
     if picture is None:
@@ -147,13 +149,13 @@ def _made(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictu
     if name := permalink.photo_name(picture):
         text = permalink.written(permalink.Link(photo=name, asked=asked))
         return _shown("linked", texts.LINK_TO_PHOTO, text=text, kept=kept)
+    permalink.written(permalink.Link(picture="." * 22, asked=asked))  # says now what would be refused afterwards
+    if pictures is None:
+        raise VisitorError(texts.LINK_GALLERY_ONLY)
     lifetime = texts.days(pictures.days)
     if kept[0] == picture:
         text = permalink.written(permalink.Link(picture=kept[1], asked=asked))
         return _shown("linked kept", texts.LINK_TO_PICTURE.format(days=lifetime), text=text, kept=kept)
-    permalink.written(permalink.Link(picture="." * 22, asked=asked))  # says now what would be refused afterwards
-    if not pictures.days:
-        raise VisitorError(texts.LINK_GALLERY_ONLY)
     return _shown("consent", texts.LINK_CONSENT.format(days=lifetime), kept=kept)
 
 
@@ -163,7 +165,7 @@ def _shown(state: str, note: str, *, text: str = "", kept: tuple[str, str] = NOT
     return [told if text else "", f'<p data-state="{state}">{escape(note)}</p>', text, kept]
 
 
-def _opened(text: str, request: gr.Request, guard: Guard, pictures: KeptPictures, parts: "Parts") -> list:
+def _opened(text: str, request: gr.Request, guard: Guard, pictures: KeptPictures | None, parts: "Parts") -> list:
     """The picture of the page's own address, what is to be asked about it, and the settings."""
     nothing = [gr.skip()] * (2 + len(parts.settings))
     if not text:
@@ -173,6 +175,8 @@ def _opened(text: str, request: gr.Request, guard: Guard, pictures: KeptPictures
         link = permalink.read(text)
         if link.photo:
             path = permalink.photo_path(link.photo)
+        elif pictures is None:
+            raise VisitorError(texts.LINK_EXPIRED)
         else:
             path = keep(pictures.find(link.picture), parts.picture.GRADIO_CACHE, "picture")
     except VisitorError as error:

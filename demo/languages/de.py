@@ -157,6 +157,10 @@ NOTHING_TO_SAVE = "Es gibt noch keine Antwort zu speichern. Stell erst eine Frag
 BAD_SETTINGS = "Eine der Einstellungen für Antworten liegt außerhalb ihres Bereichs. Bitte stell sie neu ein."
 FAILED = "Beim Antworten ging etwas schief. Bitte versuche es noch einmal; Einzelheiten stehen im Terminal des Servers."
 CANNOT_ASK = "Das Modell kann diese Frage nicht lesen. Bitte stell sie in anderen Worten."
+GPU_FULL = (
+    "Der Speicher der GPU hat dafür nicht gereicht. Bitte frag gleich noch einmal oder etwas Kürzeres in einem neuen "
+    "Gespräch. Wer diese Seite betreibt, kann dem Modell eine kleinere Genauigkeit geben, die weniger braucht."
+)
 NO_MODEL = (
     "Das Modell konnte nicht geladen werden, also gibt es keine Antwort. Der Grund steht im Terminal des Servers."
 )

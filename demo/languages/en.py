@@ -142,6 +142,10 @@ NOTHING_TO_SAVE = "There is no answer to save yet. Ask a question first."
 BAD_SETTINGS = "One of the answer settings is out of its range. Please set it again."
 FAILED = "Something went wrong while answering. Please try again; the details are on the server's terminal."
 CANNOT_ASK = "The model cannot read this question. Please ask it in other words."
+GPU_FULL = (
+    "The GPU had too little memory for this. Please ask again in a moment, or ask something shorter in a new "
+    "conversation. Whoever runs this page can give the model a smaller precision, which needs less."
+)
 NO_MODEL = "The model could not be loaded, so there is no answer. The reason is on the server's terminal."
 
 # links

@@ -161,6 +161,10 @@ NOTHING_TO_SAVE = "Todavía no hay respuesta que guardar. Haz primero una pregun
 BAD_SETTINGS = "Uno de los ajustes de respuesta está fuera de sus límites. Ajústalo de nuevo, por favor."
 FAILED = "Algo falló al responder. Inténtalo de nuevo; los detalles están en el terminal del servidor."
 CANNOT_ASK = "El modelo no puede leer esta pregunta. Hazla con otras palabras, por favor."
+GPU_FULL = (
+    "La memoria de la GPU no ha bastado. Inténtalo de nuevo en un momento, o pregunta algo más corto en una "
+    "conversación nueva. Quien lleva esta página puede dar al modelo una precisión menor, que necesita menos."
+)
 NO_MODEL = "No se pudo cargar el modelo, así que no hay respuesta. El motivo está en el terminal del servidor."
 
 # links

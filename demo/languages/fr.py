@@ -161,6 +161,10 @@ NOTHING_TO_SAVE = "Il n'y a pas encore de réponse à enregistrer. Pose d'abord 
 BAD_SETTINGS = "Un des réglages de réponse sort de ses limites. Règle-le de nouveau."
 FAILED = "La réponse a échoué. Réessaie ; les détails sont dans le terminal du serveur."
 CANNOT_ASK = "Le modèle ne peut pas lire cette question. Pose-la autrement."
+GPU_FULL = (
+    "La mémoire du GPU n'a pas suffi. Réessaie dans un instant, ou demande quelque chose de plus court dans une "
+    "nouvelle conversation. Qui gère cette page peut donner au modèle une précision plus petite, qui en demande moins."
+)
 NO_MODEL = "Le modèle n'a pas pu être chargé, il n'y a donc pas de réponse. La raison est dans le terminal du serveur."
 
 # links

@@ -1,5 +1,6 @@
 """A tiny model folder for the page, and pictures to show it."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,21 @@ def pictures(tmp_path) -> list[str]:
     for seed, file in enumerate(files):
         picture(seed).save(file)
     return [str(file) for file in files]
+
+
+@pytest.fixture
+def full_gpu(loader):
+    """Within it, the language model, or the part that is given, raises what torch raises on a GPU that is full."""
+
+    @contextmanager
+    def full(part: torch.nn.Module | None = None):
+        def runs_out(*_) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+        hook = (part or loader.model.model.language_model).register_forward_hook(runs_out)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    return full

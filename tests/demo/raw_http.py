@@ -40,11 +40,11 @@ class Stranger:
             connection.sendall(b"%x\r\n%b\r\n" % (length, body))
             return connection.recv(1000).split(b"\r\n")[0]
 
-    def _open(self, path: str, header: str) -> socket.socket:
+    def _open(self, path: str, header: str, *, method: str = "POST") -> socket.socket:
         parts = urllib.parse.urlsplit(self.address)
         connection = socket.create_connection((parts.hostname, parts.port), timeout=60)
         kind = "multipart/form-data; boundary=x" if path.endswith("upload") else "application/json"
-        head = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {kind}\r\n{header}\r\n\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {kind}\r\n{header}\r\n\r\n"
         connection.sendall(head.encode())
         return connection
 
@@ -69,6 +69,13 @@ class Stranger:
         _, stream = self.get(f"/gradio_api/call/ask/{json.loads(answer)['event_id']}")
         event, data = stream.decode().strip().split("\n\n")[-1].split("\n")
         return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+    def ask_and_listen(self, image: Any, *values: Any) -> socket.socket:
+        """Ask, and begin to wait for the answer; whoever closes the connection hangs up."""
+        body = {"data": [image, *values], "session_hash": self.session}
+        status, answer = self.post("/gradio_api/call/ask", body)
+        assert status == 200, answer
+        return self._open(f"/gradio_api/call/ask/{json.loads(answer)['event_id']}", "Accept: */*", method="GET")
 
     def press(self, handler: str, data: list, event_data: Any = None) -> list[dict]:
         """Everything that the server says after a private event of the page."""

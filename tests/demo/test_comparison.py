@@ -89,6 +89,17 @@ def test_closing_it_stops_the_work(loader, pictures):
     assert not comparison.running and comparison.sides[0].measured.tokens < 96
 
 
+def test_each_side_says_what_went_wrong_with_it(loader, plain, pictures, full_gpu, tmp_path):
+    comparison = Comparison(loader, plain)
+    with full_gpu():
+        left, right = compare(comparison, BY_MODEL, pictures[0])[-1]
+    assert left == texts.GPU_FULL and right.strip() == (plain.model.ask(pictures[0], QUESTION, SHORT) or texts.NO_WORDS)
+    comparison.begin(BY_MODEL, QUESTION, pictures[1])
+    (tmp_path / "second.png").unlink()
+    list(comparison.answer(SHORT))
+    assert [side.answer for side in comparison.sides] == [texts.LOST_PICTURE] * 2
+
+
 def test_a_deadline_cuts_both(loader, pictures):
     comparison = Comparison(loader, limits=Limits(seconds_an_answer=0))
     compare(comparison, BY_QUESTION, pictures[0], LONG)

@@ -131,6 +131,24 @@ def test_a_picture_that_was_deleted_before_it_was_seen_is_asked_for_again(conver
     assert ask(conversation, pictures[0]) == texts.LOST_PICTURE
 
 
+def test_a_gpu_that_is_full_gets_a_sentence_of_its_own_and_the_next_question_an_answer(
+    conversation, pictures, full_gpu, caplog
+):
+    whole = ask(conversation, pictures[0])
+    conversation.clear()
+    with full_gpu():
+        assert ask(conversation, pictures[0], "what is the secret?") == texts.GPU_FULL
+    assert "GpuMemoryError" in caplog.text and "secret" not in caplog.text
+    assert ask(conversation, pictures[0]) == whole
+
+
+def test_looking_ahead_at_a_picture_leaves_what_goes_wrong_to_the_question(conversation, loader, pictures, full_gpu):
+    conversation.show(pictures[0])
+    with full_gpu(loader.model.model.vision_model):
+        conversation.look()
+        assert ask(conversation, pictures[0]) == texts.GPU_FULL
+
+
 def test_stop_keeps_what_was_said_and_the_next_question_is_free(conversation, pictures):
     conversation.begin(QUESTION, pictures[0])
     for drawn, _ in enumerate(conversation.answer(LONG)):

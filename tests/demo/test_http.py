@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 
 import gradio_client
 import pytest
@@ -94,6 +95,26 @@ def test_gradios_own_client_gets_the_same_answer(page, stranger, picture, pictur
     image = gradio_client.handle_file(pictures[0])
     answer, prompt, timings = client.predict(image=image, question=QUESTION, max_tokens=8, api_name="/ask")
     assert [answer, prompt] == stranger.ask(in_json(picture), QUESTION, *START)[1][:2] and timings["tokens"] == 8
+
+
+def test_a_caller_who_hangs_up_stops_the_work_at_once_and_the_next_one_is_answered(stranger, loader, picture):
+    ran: list[float] = []
+
+    def slow(*_) -> None:
+        time.sleep(0.02)  # so that the whole answer takes 5 seconds
+        ran.append(time.monotonic())
+
+    hook = loader.model.model.language_model.register_forward_hook(slow)
+    connection = stranger.ask_and_listen(in_json(picture), QUESTION, 0, 0.9, 256, 1.1, "")
+    while len(ran) < 10:
+        time.sleep(0.01)
+    connection.close()
+    left_at = time.monotonic()
+    event, data = Stranger(stranger.address, "the next one").ask(in_json(picture), "what is the next color?", *START)
+    hook.remove()
+    assert event == "complete" and data[2]["tokens"] == 8, data
+    of_the_first = ran[:-8]
+    assert of_the_first[-1] - left_at < 1.5 and len(of_the_first) < 200
 
 
 def test_nothing_but_ask_is_offered(stranger):

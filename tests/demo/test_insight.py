@@ -103,6 +103,16 @@ def test_a_picture_that_is_gone_and_a_broken_model_get_a_friendly_sentence(conve
     assert texts.LOST_PICTURE in insight.refresh(conversation, OPEN, 0)[0]
 
 
+def test_a_gpu_too_small_for_the_way_back_gets_its_sentence_and_the_panel_works_afterwards(
+    conversation, pictures, full_gpu
+):
+    ask(conversation, pictures[0])
+    with full_gpu():
+        looked, road = insight.work_out(conversation, BOTH)
+    assert texts.GPU_FULL in looked and "<img " in road
+    assert "data:image/" in insight.work_out(conversation, OPEN)[0]
+
+
 def test_what_a_browser_sends_as_open_panels_is_not_believed(conversation, pictures):
     ask(conversation, pictures[0])
     mark = insight._marking(insight.LOOKED, is_open=True)

@@ -93,7 +93,6 @@ def test_metadata_is_left_out_and_a_large_picture_is_kept_smaller(kept, tmp_path
 def test_what_cannot_be_kept_is_said_in_a_sentence(tmp_path, pictures):
     (tmp_path / "file").write_text("in the way")
     for kept, picture, sentence in (
-        (KeptPictures(tmp_path / "links", days=0), pictures[0], texts.LINK_GALLERY_ONLY),
         (KeptPictures(tmp_path / "links"), str(tmp_path / "gone.png"), texts.LOST_PICTURE),
         (KeptPictures(tmp_path / "file"), pictures[0], texts.LINK_NO_ROOM),
     ):
@@ -106,7 +105,6 @@ def test_files_that_are_no_kept_pictures_are_never_deleted(tmp_path):
     for name in ("LICENSE", "requirements.txt"):
         (tmp_path / name).write_text("keep")
         os.utime(tmp_path / name, (0, 0))
-    for days in (0, 1):
-        with pytest.raises(VisitorError):
-            KeptPictures(tmp_path, days).find("A" * 22)
+    with pytest.raises(VisitorError):
+        KeptPictures(tmp_path, 1).find("A" * 22)
     assert sorted(os.listdir(tmp_path)) == ["LICENSE", "requirements.txt"]
