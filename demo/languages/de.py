@@ -40,7 +40,10 @@ GALLERY = "Oder klicke auf ein Foto"
 CREDITS = "Woher die Fotos stammen"
 CREDITS_HEAD = ("Foto", "Von", "Lizenz", "Beleg")
 STATED_HERE = "steht hier"
-CHANGES = "Alle wurden als JPEG mit höchstens 640 Pixeln Seitenlänge gespeichert; der Stift wurde auch zugeschnitten."
+CHANGES = (
+    "Alle wurden als JPEG mit höchstens 640 Pixeln Seitenlänge gespeichert; der Stift wurde auch zugeschnitten, und "
+    "die Sonnenbrille der Katze ist gezeichnet."
+)
 PENS = ("Schwarz", "Rot", "Orange", "Gelb", "Grün", "Blau", "Braun", "Radierer")
 BOARD = "Zeichenbrett: zeichne mit der Maus, einem Stift oder dem Finger"
 BOARD_PENS = "Stifte"
@@ -54,6 +57,10 @@ PHOTOS = {
     "dahlia.jpg": ("Eine Dahlie", "Eine orangefarbene Dahlie vor dunkelgrünen Blättern."),
     "pen.jpg": ("Ein Kugelschreiber", "Ein blauer Kugelschreiber liegt auf liniertem Papier."),
     "cat.jpg": ("Die Katze Chelsea", "Das Gesicht einer rot getigerten Katze mit grünen Augen."),
+    "cat-sunglasses.jpg": (
+        "Eine Katze mit Sonnenbrille",
+        "Die Katze Chelsea trägt eine schwarze Sonnenbrille, die ins Foto gezeichnet wurde.",
+    ),
     "soccer.jpg": ("Drei Fußballspieler", "Drei junge Männer spielen Fußball auf einem grünen Feld."),
     "jockey.jpg": ("Ein Jockey", "Ein Jockey mit grüner Kappe reitet ein braunes Pferd an einem weißen Zaun."),
     "coffee.jpg": ("Eine Tasse Kaffee", "Ein Espresso in roter Tasse auf einem Holztisch, daneben ein Löffel."),

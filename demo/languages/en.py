@@ -42,7 +42,9 @@ GALLERY = "Or click a photograph"
 CREDITS = "Where the photographs come from"
 CREDITS_HEAD = ("Photograph", "By", "Licence", "Source")
 STATED_HERE = "stated here"
-CHANGES = "All were saved as JPEG of at most 640 pixels a side; the pen was cropped, too."
+CHANGES = (
+    "All were saved as JPEG of at most 640 pixels a side; the pen was cropped, too, and the cat's sunglasses are drawn."
+)
 PENS = ("Black", "Red", "Orange", "Yellow", "Green", "Blue", "Brown", "Eraser")
 BOARD = "Drawing board: draw with the mouse, a pen or a finger"
 BOARD_PENS = "Pens"

@@ -41,7 +41,10 @@ GALLERY = "O haz clic en una fotografía"
 CREDITS = "De dónde vienen las fotografías"
 CREDITS_HEAD = ("Fotografía", "De", "Licencia", "Fuente")
 STATED_HERE = "consta aquí"
-CHANGES = "Todas se guardaron como JPEG de 640 píxeles de lado como mucho; el bolígrafo además se recortó."
+CHANGES = (
+    "Todas se guardaron como JPEG de 640 píxeles de lado como mucho; el bolígrafo además se recortó, y las gafas de "
+    "sol de la gata están dibujadas."
+)
 PENS = ("Negro", "Rojo", "Naranja", "Amarillo", "Verde", "Azul", "Marrón", "Goma")
 BOARD = "Tablero de dibujo: dibuja con el ratón, un lápiz o el dedo"
 BOARD_PENS = "Lápices"
@@ -55,6 +58,9 @@ PHOTOS = {
     "dahlia.jpg": ("Una dalia", "Una dalia naranja ante hojas de color verde oscuro."),
     "pen.jpg": ("Un bolígrafo", "Un bolígrafo azul sobre papel rayado."),
     "cat.jpg": ("La gata Chelsea", "La cara de una gata atigrada rojiza de ojos verdes."),
+    "cat-sunglasses.jpg": (
+        "Una gata con gafas de sol", "La gata Chelsea lleva gafas de sol negras, dibujadas sobre la fotografía.",
+    ),
     "soccer.jpg": ("Tres futbolistas", "Tres jóvenes juegan al fútbol en un campo verde."),
     "jockey.jpg": ("Un jinete", "Un jinete de gorra verde monta un caballo marrón junto a una valla blanca."),
     "coffee.jpg": ("Una taza de café", "Un expreso en una taza roja sobre una mesa de madera, y una cuchara."),

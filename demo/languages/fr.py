@@ -40,7 +40,10 @@ GALLERY = "Ou clique sur une photo"
 CREDITS = "D'où viennent les photos"
 CREDITS_HEAD = ("Photo", "De", "Licence", "Source")
 STATED_HERE = "indiqué ici"
-CHANGES = "Toutes ont été enregistrées en JPEG de 640 pixels de côté au plus ; le stylo a aussi été recadré."
+CHANGES = (
+    "Toutes ont été enregistrées en JPEG de 640 pixels de côté au plus ; le stylo a aussi été recadré, et les "
+    "lunettes de soleil de la chatte sont dessinées."
+)
 PENS = ("Noir", "Rouge", "Orange", "Jaune", "Vert", "Bleu", "Brun", "Gomme")
 BOARD = "Planche à dessin : dessine avec la souris, un stylet ou le doigt"
 BOARD_PENS = "Crayons"
@@ -54,6 +57,10 @@ PHOTOS = {
     "dahlia.jpg": ("Un dahlia", "Un dahlia orange devant des feuilles vert foncé."),
     "pen.jpg": ("Un stylo à bille", "Un stylo à bille bleu est posé sur du papier ligné."),
     "cat.jpg": ("Chelsea la chatte", "La tête d'une chatte rousse tigrée aux yeux verts."),
+    "cat-sunglasses.jpg": (
+        "Une chatte à lunettes de soleil",
+        "Chelsea porte des lunettes de soleil noires, dessinées sur la photographie.",
+    ),
     "soccer.jpg": ("Trois footballeurs", "Trois jeunes hommes jouent au football sur un terrain vert."),
     "jockey.jpg": ("Un jockey", "Un jockey à la toque verte monte un cheval brun le long d'une lice blanche."),
     "coffee.jpg": ("Une tasse de café", "Un expresso dans une tasse rouge sur une table en bois, une cuillère à côté."),

@@ -10,7 +10,7 @@ FREE = {"CC0 1.0", "CC BY 2.0", "Public domain"}
 
 def test_every_photograph_has_its_row_and_every_row_its_photograph():
     assert sorted(photo.file for photo in photos()) == sorted(file.name for file in FOLDER.glob("*.jpg"))
-    assert 8 <= len(photos()) <= 12
+    assert 12 <= len(photos()) <= 16
 
 
 def test_every_photograph_may_be_redistributed_and_says_where_that_stands():
@@ -31,6 +31,7 @@ def test_every_photograph_is_small_and_keeps_no_metadata():
 def test_the_instructions_of_the_lecture_are_among_the_suggestions():
     asked = {question for photo in photos() for question in photo.questions}
     assert asked >= {
+        "What is the cat wearing?",
         "Explain the advantages of this product.",
         "Tell me something about the history of this place.",
         "Write down the facts that you know about this flower.",
