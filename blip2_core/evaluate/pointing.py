@@ -2,7 +2,9 @@
 
 Only answers that are right count, for the map of a wrong answer has no right place. Two numbers tell how much of the
 share would be had for nothing: the part of the picture that the box covers, which is where a point drawn at random
-falls, and how often the middle of the picture lies in the box.
+falls, and how often the middle of the picture lies in the box. Two more tell how much there is to be found: the thing
+is hidden and the question asked again. An answer that stays right does not need the thing, and no map of what it rests
+on has to point there.
 
 Paper: Top-down Neural Attention by Excitation Backprop (arXiv 1608.00507), section 4.1.
 Differs from the paper: a point 15 pixels beside the thing is a miss, and the thing's area is its box.
@@ -11,16 +13,23 @@ Differs from the paper: a point 15 pixels beside the thing is a miss, and the th
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image
+
+from ..image import open_image
+from .answering import Notes
 from .normalize import mentions_any
 from .records import Box, Question
 from .scoring import Number, is_right_answer, share_by_group
 
 if TYPE_CHECKING:
+    from ..answer_settings import AnswerSettings
     from ..model import Blip2
 
 Point = tuple[float, float]
 COMPARED_AS_WHOLES = ("yes_no", "colour")  # kinds of question; of the others a mention is enough
 MIDDLE = (0.5, 0.5)
+AROUND = 6  # pixels around a box, whose median colour hides what is in it
 
 
 def is_right(answer: str, question: Question) -> bool:
@@ -45,7 +54,6 @@ def find_points(
         For each question a place in the picture as shares of its width and height, 0-1.
     """
     from ..attention_maps import peak, relevance
-    from .answering import Notes
 
     notes = Notes("maps", len(questions))
     points: list[Point | None] = []
@@ -56,8 +64,55 @@ def find_points(
     return points
 
 
+def ask_without(
+    blip2: "Blip2",
+    questions: Sequence[Question],
+    answers: Sequence[str],
+    settings: "AnswerSettings",
+    *,
+    mode: str | None = None,
+) -> list[str | None]:
+    """What the model answers when the thing asked about is hidden; None where it was wrong in the first place.
+
+    Args:
+        blip2: the model.
+        questions: what was asked.
+        answers: what it answered with the thing in sight, in the same order.
+        settings: how answers are picked.
+        mode: in which it was asked.
+    """
+    notes = Notes("questions without the thing", len(questions))
+    without: list[str | None] = []
+    for question, answer in zip(questions, answers, strict=True):
+        if is_right(answer, question):
+            picture = hide(open_image(question.image), _box(question))
+            without.append(blip2.ask(picture, question.question, settings, mode=mode))
+        else:
+            without.append(None)
+        notes.count(1)
+    return without
+
+
+def hide(picture: Image.Image, box: Box) -> Image.Image:
+    """The picture with a box filled in the median colour of the pixels around it."""
+    pixels = np.asarray(picture).copy()  # (H, W, 3)
+    sides = zip(box, picture.size * 2, strict=True)
+    left, top, right, bottom = (round(share * side) for share, side in sides)
+    around = np.zeros(pixels.shape[:2], dtype=bool)
+    around[max(top - AROUND, 0) : bottom + AROUND, max(left - AROUND, 0) : right + AROUND] = True
+    around[top:bottom, left:right] = False
+    if around.any():
+        pixels[top:bottom, left:right] = np.median(pixels[around], axis=0)
+    return Image.fromarray(pixels)
+
+
 def score_pointing(
-    questions: Sequence[Question], answers: Sequence[str], points: Sequence[Point | None], *, seed: int
+    questions: Sequence[Question],
+    answers: Sequence[str],
+    points: Sequence[Point | None],
+    *,
+    without: Sequence[str | None],
+    seed: int,
 ) -> list[Number]:
     """How often the maximum lies in the box where the answer is right, chance beside it, and how many are right.
 
@@ -65,20 +120,36 @@ def score_pointing(
         questions: what was asked, each with its box.
         answers: what was answered.
         points: from `find_points`.
+        without: from `ask_without`.
         seed: of the bootstrap.
     """
     right = [is_right(answer, question) for answer, question in zip(answers, questions, strict=True)]
-    asked = [question for question, counts in zip(questions, right, strict=True) if counts]
-    found = [point for point, counts in zip(points, right, strict=True) if counts]
+    counted = [index for index, counts in enumerate(right) if counts]
+    asked = [questions[index] for index in counted]
     boxes = [_box(question) for question in asked]
-    hits = [float(point is not None and is_inside(point, box)) for point, box in zip(found, boxes, strict=True)]
-    middles = [float(is_inside(MIDDLE, box)) for box in boxes]
+    hits = [float(_hits(points[index], box)) for index, box in zip(counted, boxes, strict=True)]
     chance = [area(box) for box in boxes]
+    middles = [float(is_inside(MIDDLE, box)) for box in boxes]
+    needless = [float(is_right(without[index] or "", questions[index])) for index in counted]
+    needed = [place for place, stays in enumerate(needless) if not stays]
+    on_needed = share_by_group(
+        "points at the thing, if the answer needs it",
+        [asked[place] for place in needed],
+        [hits[place] for place in needed],
+        blind=[chance[place] for place in needed],
+        seed=seed,
+    )
     return [
         *share_by_group("points at the thing", asked, hits, blind=chance, seed=seed),
         *share_by_group("the picture's middle instead", asked, middles, seed=seed)[:1],
+        *on_needed[:1],
+        *share_by_group("still right with the thing hidden", asked, needless, seed=seed)[:1],
         *share_by_group("answered right", questions, [float(one) for one in right], seed=seed),
     ]
+
+
+def _hits(point: Point | None, box: Box) -> bool:
+    return point is not None and is_inside(point, box)
 
 
 def is_inside(point: Point, box: Box) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..answer_settings import AnswerSettings
 from ..decoding import answer_settings, caption_settings, is_greedy
 from .answering import IN_WORDS, answer_in_words, answer_questions, caption_images
-from .pointing import Point, find_points, is_right, score_pointing
+from .pointing import Point, ask_without, find_points, is_right, score_pointing
 from .records import CaptionedImage, Question
 from .scoring import (
     Number,
@@ -66,9 +66,13 @@ class Answered:
 
 @dataclass(frozen=True)
 class PointedAnswer(Answered):
-    """An answer, and where its map has its maximum as shares of width and height; None for a wrong answer."""
+    """An answer, where its map has its maximum as shares of width and height, and the answer with the thing hidden.
+
+    Both are None for a wrong answer.
+    """
 
     point: Point | None = None
+    without: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,9 @@ def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_
     if work.task == "name":
         return _name_result(work, answers, seed)
     if work.task == "pointing":
-        return _pointing_result(work, answers, find_points(blip2, work.questions, answers, mode=mode), seed=seed)
+        points = find_points(blip2, work.questions, answers, mode=mode)
+        without = ask_without(blip2, work.questions, answers, settings, mode=mode)
+        return _pointing_result(work, answers, points, without=without, seed=seed)
     in_words = answer_in_words(blip2, work.questions, settings, batch_size=batch_size, mode=mode)
     return _instruct_result(work, answers, in_words, seed=seed)
 
@@ -154,19 +160,28 @@ def _instruct_result(work: Workload, answers: Sequence[str], in_words: Sequence[
 
 
 def _pointing_result(
-    work: Workload, answers: Sequence[str], points: Sequence[Point | None], *, seed: int
+    work: Workload,
+    answers: Sequence[str],
+    points: Sequence[Point | None],
+    *,
+    without: Sequence[str | None],
+    seed: int,
 ) -> TaskResult:
     rules = (
         "points at the thing: the maximum of the relevance map of the answer lies in the box of the thing asked about; "
         "of the questions that were answered right",
         "blind, of the pointing: chance, the mean part of the picture that the boxes of the same questions cover",
+        "still right with the thing hidden: the box is filled in the colour around it, the question asked again; where "
+        "the answer is wrong now, it needs the thing",
         "answered right: yes and colours as in vqa, names as in name; every yes_no question is about what is there",
     )
+    numbers = score_pointing(work.questions, answers, points, without=without, seed=seed)
+    paired = _pair_up(work.questions, answers, is_right)
     answered = tuple(
-        PointedAnswer(**vars(one), point=point)
-        for one, point in zip(_pair_up(work.questions, answers, is_right), points, strict=True)
+        PointedAnswer(**vars(one), point=point, without=hidden)
+        for one, point, hidden in zip(paired, points, without, strict=True)
     )
-    return TaskResult(tuple(score_pointing(work.questions, answers, points, seed=seed)), answered, rules)
+    return TaskResult(tuple(numbers), answered, rules)
 
 
 def _pair_up(questions: Sequence[Question], answers: Sequence[str], rule: Rule) -> tuple[Answered, ...]:

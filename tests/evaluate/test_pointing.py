@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import blip2_core
 from blip2_core.__main__ import main
 from blip2_core.attention_maps import Relevance, peak
-from blip2_core.evaluate.pointing import find_points, is_inside, is_right, score_pointing
+from blip2_core.evaluate.pointing import find_points, hide, is_inside, is_right, score_pointing
 from blip2_core.evaluate.records import Question
 
 LEFT = (0.0, 0.0, 0.5, 1.0)
@@ -52,23 +53,43 @@ def test_yes_and_colours_are_compared_as_wholes_and_names_are_looked_for():
 def test_only_right_answers_count_and_a_map_without_a_peak_is_a_miss():
     questions = [ask("crow", image=name) for name in "abcd"]
     answers, points = ["crow", "a crow", "crow", "dog"], [(0.2, 0.5), (0.7, 0.5), None, (0.2, 0.5)]
-    numbers = score_pointing(questions, answers, points, seed=0)
+    numbers = score_pointing(questions, answers, points, without=["crow", "no", "no", None], seed=0)
     pointing, right = find(numbers, "points at the thing"), find(numbers, "answered right")
     assert (pointing.value, pointing.n, pointing.blind) == (pytest.approx(1 / 3), 3, 0.5)
     assert (right.value, right.n) == (0.75, 4) and pointing.low < pointing.value < pointing.high
 
 
+def test_an_answer_that_stays_right_without_the_thing_does_not_need_it():
+    questions = [ask("crow", image=name) for name in "abc"]
+    points = [(0.2, 0.5), (0.2, 0.5), (0.7, 0.5)]
+    numbers = score_pointing(questions, ["crow"] * 3, points, without=["a crow", "dog", ""], seed=0)
+    assert find(numbers, "still right with the thing hidden").value == pytest.approx(1 / 3)
+    needed = find(numbers, "points at the thing, if the answer needs it")
+    assert (needed.value, needed.n, needed.blind) == (0.5, 2, 0.5)
+
+
+def test_a_hidden_thing_takes_the_colour_around_it_and_the_rest_stays():
+    pixels = np.full((40, 60, 3), (10, 200, 30), dtype=np.uint8)
+    pixels[:, 40:] = (1, 2, 3)
+    pixels[10:20, 6:24] = (250, 0, 0)
+    hidden = np.asarray(hide(Image.fromarray(pixels), (0.1, 0.25, 0.4, 0.5)))
+    assert (hidden[:, :40] == (10, 200, 30)).all() and (hidden[:, 40:] == (1, 2, 3)).all()
+    assert hide(Image.fromarray(pixels), (0.0, 0.0, 1.0, 1.0)).size == (60, 40)  # nothing is around it
+
+
 def test_chance_and_the_middle_are_measured_over_the_same_questions():
     around_the_middle = (0.4, 0.4, 0.6, 0.6)
     questions = [ask("crow", box=around_the_middle), ask("crow", image="b"), ask("crow", image="c", box=(0, 0, 1, 1))]
-    numbers = score_pointing(questions, ["crow", "crow", "no"], [(0.1, 0.1), (0.1, 0.1), None], seed=0)
+    numbers = score_pointing(
+        questions, ["crow", "crow", "no"], [(0.1, 0.1), (0.1, 0.1), None], without=["", "", None], seed=0
+    )
     assert find(numbers, "points at the thing").blind == pytest.approx((0.04 + 0.5) / 2)
     assert find(numbers, "the picture's middle instead").value == 1.0  # the edge of the left half is in it
     assert not is_inside((0.51, 0.5), LEFT)
 
 
 def test_no_right_answer_leaves_only_how_many_were_right():
-    numbers = score_pointing([ask("crow")], ["dog"], [None], seed=0)
+    numbers = score_pointing([ask("crow")], ["dog"], [None], without=[None], seed=0)
     assert [(number.measure, number.value) for number in numbers] == [("answered right", 0.0)]
 
 
@@ -107,6 +128,7 @@ def test_the_command_reports_pointing_beside_chance(folder, model_folder, capsys
     numbers = {number["measure"]: number for number in report["numbers"]}
     written = [json.loads(line) for line in answers.read_text().splitlines()]
     assert numbers["answered right"]["value"] == 0.75 and [one["right"] for one in written] == [True] * 3 + [False]
+    assert all(isinstance(one["without"], str) for one in written[:3]) and written[3]["without"] is None
     hits = [one["point"] is not None and one["point"][0] <= 0.5 for one in written[:3]]
     assert numbers["points at the thing"]["value"] == pytest.approx(sum(hits) / 3)
     assert main(["evaluate", "--table", str(out)]) == 0
