@@ -51,10 +51,11 @@ def run_checkpoints(args: argparse.Namespace) -> int:
 
 def run_pocket(args: argparse.Namespace) -> int:
     """Measure and write the JSON."""
-    from .pocket_memory import measure_pocket, write
+    from .checkpoints import write_report
+    from .pocket_memory import measure_pocket
 
     measured = measure_pocket()
-    write(measured, args.out)
+    write_report(args.out, measured)
     for precision, count in measured["bytes"].items():
         sys.stdout.write(f"{precision}: {count / 1e9:.2f} GB\n")
     return 0

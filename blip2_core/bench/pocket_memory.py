@@ -47,19 +47,14 @@ def peak(picture: Path, precision: str) -> int:
     return used.ru_maxrss * UNIT
 
 
-def write(measured: dict[str, Any], file: Path) -> None:
-    """Write what was measured as JSON."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(measured, indent=2) + "\n")
-
-
 def read(file: Path) -> dict[str, int]:
-    """Bytes by precision, from a file that `write` wrote.
+    """Bytes by precision, from a file that `bench pocket` wrote.
 
     Raises:
         DataError: it is none.
     """
     try:
-        return {precision: int(json.loads(file.read_text())["bytes"][precision]) for precision in PRECISIONS}
+        taken = json.loads(file.read_text())["bytes"]
+        return {precision: int(taken[precision]) for precision in PRECISIONS}
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{file}: expected what `bench pocket --out {file}` writes, it cannot be read.") from None

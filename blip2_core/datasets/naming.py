@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .presence import NEVER_THERE, unanswerable
 from .record_files import SPLITS, Caption, Question
-from .things import NOT_FOR_TARGETS, Thing, split_of, with_a
+from .things import NOT_FOR_TARGETS, Thing, is_plural, split_of, with_a
 from .wordnet import WordNet
 
 NAME_QUESTIONS = (
@@ -172,8 +172,7 @@ def _yes_and_no(thing: Thing, others: Sequence[Thing], draw: random.Random) -> I
 
 
 def _is_this(name: str) -> str:
-    plural = with_a(name) == name and name.endswith("s") and name[0].islower()
-    return f"Are these {name}?" if plural else f"Is this {with_a(name)}?"
+    return f"Are these {name}?" if is_plural(name) else f"Is this {with_a(name)}?"
 
 
 def _apart(thing: Thing, other: Thing) -> bool:

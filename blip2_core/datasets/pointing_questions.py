@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .naming import kind_of, right_names, target_broader
 from .record_files import Question
-from .things import Thing, with_a
+from .things import Thing, is_plural, with_a
 
 Box = tuple[float, float, float, float]
 QUESTIONS_A_THING = 2
@@ -57,11 +57,9 @@ def _presence(thing: Thing, others: Sequence[Placed], draw: random.Random) -> It
     names = [name for name in (thing.name, target_broader(thing)) if name and _is_only(name, others)]
     if names:
         name = draw.choice(names)
-        article = with_a(name)
-        plural = article == name and name.endswith("s") and name[0].islower()
         form = draw.choice(PRESENCE)
-        form = form.replace("Is there", "Are there") if plural else form
-        yield form.format(article), ("Yes.",), "yes_no"
+        form = form.replace("Is there", "Are there") if is_plural(name) else form
+        yield form.format(with_a(name)), ("Yes.",), "yes_no"
 
 
 def _kind(thing: Thing, others: Sequence[Placed]) -> Iterator[Draft]:

@@ -213,3 +213,8 @@ def with_a(name: str) -> str:
         return name
     vowel = plain[0] in "aeiou" and not plain.startswith(("uni", "eur", "one", "use", "uke"))
     return f"an {name}" if vowel else f"a {name}"
+
+
+def is_plural(name: str) -> bool:
+    """Whether one says "are" of it: "jeans", but not "an owl" or "the moon", nor a name such as "Mars"."""
+    return with_a(name) == name and name.endswith("s") and name[0].islower()

@@ -116,8 +116,6 @@ def share_right(
     seed: int,
 ) -> list[Number]:
     """The share of right answers over everything, each source, and each kind of a source; nothing of no questions."""
-    if not questions:
-        return []
     blind_right = _apply(rule, questions, blind) if blind is not None else None
     return share_by_group(measure, questions, _apply(rule, questions, answers), blind=blind_right, seed=seed)
 

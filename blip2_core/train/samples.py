@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..datasets.imagenet import CLASSES
 from ..errors import DataError
 
 MOST_PACKED = 5  # texts behind one visual prompt: the captions that a picture has in most collections
-IMAGENET_CLASSES = 1000
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
 
@@ -99,9 +99,9 @@ def _sample(line: str, file: Path, number: int) -> Sample:
             f"got {line[:80]!r}."
         )
     imagenet_class = record.get("imagenet_class")
-    if imagenet_class is not None and imagenet_class not in range(IMAGENET_CLASSES):
+    if imagenet_class is not None and imagenet_class not in range(CLASSES):
         raise DataError(
-            f"{file}, line {number}: imagenet_class: expected a whole number from 0 to {IMAGENET_CLASSES - 1}, "
+            f"{file}, line {number}: imagenet_class: expected a whole number from 0 to {CLASSES - 1}, "
             f"got {imagenet_class!r}."
         )
     return Sample(image, text.strip(), question, str(record.get("source", "")), imagenet_class=imagenet_class)

@@ -113,8 +113,7 @@ class HybridViT(nn.Module):
     @torch.no_grad()
     def start_from_imagenet_head(self) -> None:
         """Start the patch embedding from the directions in which the trunk's own ImageNet classifier looks."""
-        classifier = self.trunk._fc.weight.float()
-        directions = torch.linalg.svd(classifier - classifier.mean(0), full_matrices=False).Vh
+        directions = torch.linalg.svd(self._prototypes().float(), full_matrices=False).Vh
         width = self.config.hidden_size
         self.patch_embedding.weight.copy_(directions[:width])
         self.patch_embedding.bias.zero_()
@@ -148,8 +147,12 @@ class HybridViT(nn.Module):
         shares = self.trunk._fc(tokens).softmax(dim=-1)  # (B, N, 1000)
         if lesson is not None:
             shares, tokens = lesson.swap(shares), tokens.masked_fill(lesson.alone[:, None, None], 0.0)
-        prototypes = self.trunk._fc.weight - self.trunk._fc.weight.mean(0)  # (1000, 1280)
-        return tokens + self.config.prototype_scale * (shares @ prototypes)
+        return tokens + self.config.prototype_scale * (shares @ self._prototypes())
+
+    def _prototypes(self) -> Tensor:
+        """What the trunk's classifier knows each class by, beside what all have in common: (1000, 1280)."""
+        weight = self.trunk._fc.weight
+        return weight - weight.mean(0)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """(B, 3, H, W) pixels, (x - 127) / 128 on the 0-255 scale, to image_embeds (B, N, Dv).
