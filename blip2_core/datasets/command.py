@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     things = _read_things(args, wordnet)
     if things and wordnet:
         _write_names(args, things, wordnet)
+        _write_composed(args, things, photographs, wordnet=wordnet)
     if args.labels:
         _write_labels(args, things)
     if args.distill and wordnet:
@@ -222,6 +223,15 @@ def _write_class_lessons(args: argparse.Namespace, things: "list[Thing]", wordne
     instructions = args.out / "instruct-train.jsonl"
     if instructions.exists():
         _write(args, "class-instruct-train", hosts.move(read_questions(instructions)))
+
+
+def _write_composed(
+    args: argparse.Namespace, things: "list[Thing]", photographs: "list[CaptionedPhotograph]", *, wordnet: "WordNet"
+) -> None:
+    """Pairs of pictures composed from training stamps, with a thing and without it."""
+    from .composed_lessons import composed_lessons
+
+    _write(args, "composed-train", composed_lessons(things, photographs, wordnet, folder=args.out, seed=args.seed))
 
 
 def _write_pointing(

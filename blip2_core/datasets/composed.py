@@ -59,14 +59,13 @@ def pointing_records(
     (folder / "pointing").mkdir(parents=True, exist_ok=True)
     records: dict[str, list[Question]] = {split: [] for split in HELD_OUT}
     for split in HELD_OUT:
-        stamps = [thing for thing in things if thing.source == "stamps" and split_of(thing.key, seed) == split]
-        stamps = [thing for thing in stamps if thing.broader and _cut_out(thing.image) is not None]
+        stamps = cut_outs(things, split, seed)
         held_out = [photograph for photograph in photographs if photograph.split == split]
-        for number in range(PICTURES if len({thing.key for thing in stamps}) >= max(LONGEST) else 0):
+        for number in range(PICTURES if stamps else 0):
             draw = random.Random(f"{seed} pointing {split} {number}")
             name = f"pointing/{split}-{number:03}.png"
-            chosen = _choose(stamps, draw)
-            ground = _ground(chosen, held_out, wordnet, draw)
+            chosen = choose(stamps, draw)
+            ground = ground_for(chosen, held_out, wordnet, draw)
             picture, placed = compose(chosen, ground.picture, draw)
             picture.save(folder / name)
             source = "stamps on photographs" if ground.is_photograph else "stamps"
@@ -74,30 +73,48 @@ def pointing_records(
     return records
 
 
-def compose(things: Sequence[Thing], ground: Image.Image, draw: random.Random) -> tuple[Image.Image, list[Placed]]:
+def cut_outs(things: Sequence[Thing], split: str, seed: int) -> list[Thing]:
+    """The stamps of a split that can be pasted; none if they show too few things to fill a picture."""
+    stamps = [thing for thing in things if thing.source == "stamps" and split_of(thing.key, seed) == split]
+    stamps = [thing for thing in stamps if thing.broader and _cut_out(thing.image) is not None]
+    return stamps if len({thing.key for thing in stamps}) >= max(LONGEST) else []
+
+
+def compose(
+    things: Sequence[Thing], ground: Image.Image, draw: random.Random, *, left_out: Thing | None = None
+) -> tuple[Image.Image, list[Placed]]:
     """Paste things on a ground at random places, apart from each other.
 
+    Args:
+        things: what is pasted.
+        ground: what it is pasted on; it is left as it is.
+        draw: picks sizes and places.
+        left_out: one of the things; its place stays empty, all else is as with it.
+
     Returns:
-        The picture, and the things with their boxes as shares of its width and height.
+        The picture, and the things that are on it, with their boxes as shares of its width and height.
     """
-    cut_outs = [cut_out for thing in things if (cut_out := _cut_out(thing.image)) is not None]
+    cut = [cut_out for thing in things if (cut_out := _cut_out(thing.image)) is not None]
     low, high = LONGEST[len(things)]
-    longest = [draw.uniform(low, high) * min(ground.size) for _ in cut_outs]
+    longest = [draw.uniform(low, high) * min(ground.size) for _ in cut]
     while True:
-        sized = [_resize(cut_out, side) for cut_out, side in zip(cut_outs, longest, strict=True)]
+        sized = [_resize(cut_out, side) for cut_out, side in zip(cut, longest, strict=True)]
         boxes = _place([cut_out.size for cut_out in sized], ground.size, draw)
         if boxes:
             break
         longest = [0.9 * side for side in longest]
     picture = ground.copy()
-    for cut_out, box in zip(sized, boxes, strict=True):
-        picture.paste(cut_out, box[:2], cut_out)
     width, height = picture.size
-    shares = [(left / width, top / height, right / width, bottom / height) for left, top, right, bottom in boxes]
-    return picture, [Placed(thing, box) for thing, box in zip(things, shares, strict=True)]
+    placed = []
+    for thing, cut_out, box in zip(things, sized, boxes, strict=True):
+        if thing is not left_out:
+            picture.paste(cut_out, box[:2], cut_out)
+            left, top, right, bottom = box
+            placed.append(Placed(thing, (left / width, top / height, right / width, bottom / height)))
+    return picture, placed
 
 
-def _choose(stamps: Sequence[Thing], draw: random.Random) -> list[Thing]:
+def choose(stamps: Sequence[Thing], draw: random.Random) -> list[Thing]:
     """Two to four things, no two of them the same."""
     number = draw.choice(sorted(LONGEST))
     chosen: list[Thing] = []
@@ -145,7 +162,7 @@ def _apart(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> 
     return beside or one[1] >= other[3] + GAP or other[1] >= one[3] + GAP
 
 
-def _ground(
+def ground_for(
     things: Sequence[Thing], photographs: Sequence[CaptionedPhotograph], wordnet: WordNet, draw: random.Random
 ) -> Ground:
     """Plain, softly textured, or a photograph, each as often as the others; textured where no photograph will do."""

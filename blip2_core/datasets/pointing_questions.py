@@ -41,9 +41,7 @@ def ask(placed: Sequence[Placed], draw: random.Random, *, image: str, source: st
     records = []
     for one in placed:
         others = [other for other in placed if other is not one]
-        drafts = [*_presence(one.thing, others, draw), *_kind(one.thing, others), *_colour(one.thing, others)]
-        if "photograph" not in source:
-            drafts += _place(one, others)
+        drafts = [*_presence(one.thing, others, draw), *tell_apart(one, others, source=source)]
         for question, answers, kind in draw.sample(drafts, min(QUESTIONS_A_THING, len(drafts))):
             records.append(Question(image, question, answers, kind, source, box=one.box))
     return records
@@ -52,14 +50,31 @@ def ask(placed: Sequence[Placed], draw: random.Random, *, image: str, source: st
 Draft = tuple[str, tuple[str, ...], str]
 
 
+def tell_apart(one: Placed, others: Sequence[Placed], *, source: str) -> Iterator[Draft]:
+    """Everything to be asked of one thing that holds for no other: its kind, its colour, what is at its place."""
+    yield from _kind(one.thing, others)
+    yield from _colour(one.thing, others)
+    if "photograph" not in source:
+        yield from _place(one, others)
+
+
 def _presence(thing: Thing, others: Sequence[Placed], draw: random.Random) -> Iterator[Draft]:
     """Whether it is there, by its name and by a broader word; the right answer is always yes."""
-    names = [name for name in (thing.name, target_broader(thing)) if name and _is_only(name, others)]
+    names = own_names(thing, others)
     if names:
-        name = draw.choice(names)
-        form = draw.choice(PRESENCE)
-        form = form.replace("Is there", "Are there") if is_plural(name) else form
-        yield form.format(with_a(name)), ("Yes.",), "yes_no"
+        yield is_it_there(draw.choice(names), draw), ("Yes.",), "yes_no"
+
+
+def own_names(thing: Thing, others: Sequence[Placed]) -> list[str]:
+    """Its name and a broader word, as far as none of the others goes by it too."""
+    return [name for name in (thing.name, target_broader(thing)) if name and _is_only(name, others)]
+
+
+def is_it_there(name: str, draw: random.Random) -> str:
+    """ "Do you see a crow?" """
+    form = draw.choice(PRESENCE)
+    form = form.replace("Is there", "Are there") if is_plural(name) else form
+    return form.format(with_a(name))
 
 
 def _kind(thing: Thing, others: Sequence[Placed]) -> Iterator[Draft]:
@@ -72,9 +87,15 @@ def _kind(thing: Thing, others: Sequence[Placed]) -> Iterator[Draft]:
 
 def _colour(thing: Thing, others: Sequence[Placed]) -> Iterator[Draft]:
     """Its colour, where its maker names exactly one."""
+    colour = own_colour(thing)
+    if colour and _is_only(thing.name, others):
+        yield f"What colour is the {thing.name}?", (colour,), "colour"
+
+
+def own_colour(thing: Thing) -> str:
+    """The one colour that its maker names; "" if none or several."""
     named = [colour for colour in COLOURS if re.search(rf"\b{colour}\b", thing.sentence.lower())]
-    if len(named) == 1 and _is_only(thing.name, others):
-        yield f"What colour is the {thing.name}?", (named[0],), "colour"
+    return named[0] if len(named) == 1 else ""
 
 
 def _place(one: Placed, others: Sequence[Placed]) -> Iterator[Draft]:

@@ -4,30 +4,14 @@ import random
 
 import numpy as np
 import pytest
+from cut_outs import COLOURS, KINDS, stamp
 from PIL import Image
 
 from blip2_core.datasets.composed import compose, pointing_records
 from blip2_core.datasets.flickr8k import CaptionedPhotograph
 from blip2_core.datasets.pointing_questions import Placed, ask
 from blip2_core.datasets.record_files import write_records
-from blip2_core.datasets.things import Thing, split_of
 from blip2_core.evaluate.records import check_pictures, read_questions
-
-COLOURS = ((250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0))
-KINDS = (("crow", "bird", "animal"), ("daisy", "flower", "plant"), ("hammer", "tool"), ("car", "vehicle"))
-MARGIN = 20  # transparent pixels around the stamps of this test
-
-
-def stamp(
-    folder, name: str, broader: tuple[str, ...], *, colour=(250, 0, 0), split: str = "test", sentence=""
-) -> Thing:
-    """A filled rectangle with a transparent margin, whose key falls in a split."""
-    key = next(key for number in range(1000) if split_of(key := f"{name} {number}", 0) == split)
-    picture = Image.new("RGBA", (100 + 2 * MARGIN, 80 + 2 * MARGIN), (0, 0, 0, 0))
-    picture.paste((*colour, 255), (MARGIN, MARGIN, MARGIN + 100, MARGIN + 80))
-    file = folder / f"{name}.png"
-    picture.save(file)
-    return Thing(str(file), name, (), broader, key, "stamps", sentence or f"A {name}.")
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+"""Lessons about composed pictures, in pairs: the same picture with a thing and without it, asked about the same thing.
+
+Such an answer cannot come from the question, nor from the rest of the picture: the bridge has to look for the thing. As
+in "balanced pairs" of VQA v2 (Goyal and others, arXiv 1612.00837), here with pictures that differ in one thing only.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .caption_questions import sentence_case
+from .composed import choose, compose, cut_outs, ground_for
+from .flickr8k import CaptionedPhotograph
+from .pointing_questions import Placed, is_it_there, own_colour, own_names, tell_apart
+from .presence import LONG_ANSWERS
+from .record_files import Question
+from .things import Thing, is_plural, with_a
+from .wordnet import WordNet
+
+PAIRS = 1200
+QUALITY = 92  # of the JPEG files
+
+
+def composed_lessons(
+    things: Sequence[Thing], photographs: Sequence[CaptionedPhotograph], wordnet: WordNet, *, folder: Path, seed: int
+) -> list[Question]:
+    """Compose pairs of pictures from training stamps, save them, and ask about them.
+
+    Args:
+        things: those of source "stamps" are used.
+        photographs: those for training are grounds; there may be none.
+        wordnet: tells which photographs show nothing of the kind of the things.
+        folder: gets the folder "composed" with the pictures; records name them relative to it.
+        seed: of the splits and of everything drawn.
+
+    Returns:
+        The questions, with answers as they are to be given; none if there are too few stamps.
+    """
+    stamps = cut_outs(things, "train", seed)
+    if not stamps:
+        return []
+    (folder / "composed").mkdir(parents=True, exist_ok=True)
+    grounds = [photograph for photograph in photographs if photograph.split == "train"]
+    records = []
+    for number in range(PAIRS):
+        draw = random.Random(f"{seed} composed {number}")
+        chosen = choose(stamps, draw)
+        ground = ground_for(chosen, grounds, wordnet, draw)
+        source = "stamps on photographs" if ground.is_photograph else "stamps"
+        asked, layout = draw.choice(chosen), draw.random()
+        for name, left_out in ((f"composed/{number:04}.jpg", None), (f"composed/{number:04}-without.jpg", asked)):
+            picture, placed = compose(chosen, ground.picture, random.Random(layout), left_out=left_out)
+            picture.save(folder / name, quality=QUALITY)
+            wording = random.Random(layout)  # the same for both pictures of the pair
+            others = [one for one in placed if one.thing is not asked]
+            there = next((one for one in placed if one.thing is asked), None)
+            drafts = [*_about(asked, there, others, wording)]
+            drafts += [draft for one in placed for draft in _told_apart(one, placed, source, draw)]
+            records += [Question(name, question, (answer,), kind, source) for question, answer, kind in drafts]
+    return records
+
+
+Lesson = tuple[str, str, str]
+
+
+def _about(thing: Thing, there: Placed | None, others: Sequence[Placed], wording: random.Random) -> Iterator[Lesson]:
+    """Whether the thing is there, where, and in what colour, by every name of its own; it is at `there`, or absent."""
+    for name in own_names(thing, others):
+        are = "are" if is_plural(name) else "is"
+        nothing = f"There {are} no {name} in the picture."
+        long = f"Yes, there {are} {with_a(name)}." if there else f"No, t{nothing[1:]}"
+        short = "Yes." if there else "No."
+        yield is_it_there(name, wording), long if wording.random() < LONG_ANSWERS else short, "yes_no"
+        yield f"Where {are} the {name}?", *((where(there), "place") if there else (nothing, "absent"))
+        colour = own_colour(thing)
+        if colour:
+            answer = (sentence_case(colour), "colour") if there else (nothing, "absent")
+            yield f"What colour {are} the {name}?", *answer
+
+
+def where(one: Placed) -> str:
+    """ "At the top left.", by the ninth of the picture that the thing's middle is in."""
+    column, row = (min(2, int(3 * share)) for share in one.middle)
+    side = ("left", "", "right")[column]
+    if row == 1:
+        return f"On the {side}." if side else "In the middle."
+    return sentence_case(f"at the {('top', '', 'bottom')[row]} {side}".rstrip())
+
+
+def _told_apart(one: Placed, placed: Sequence[Placed], source: str, draw: random.Random) -> Iterator[Lesson]:
+    """One question that holds for this thing alone, if there is any."""
+    others = [other for other in placed if other is not one]
+    drafts = [*tell_apart(one, others, source=source)]
+    if drafts:
+        question, answers, kind = draw.choice(drafts)
+        answer = answers[0] if kind == "colour" else with_a(one.thing.name)
+        yield question, sentence_case(answer), kind
