@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser, complain
 from blip2_core.errors import Blip2Error
 from demo.hardware import import_spaces, pick_start
+from demo.offers import LOOPBACK, offered
 
 if TYPE_CHECKING:
     from demo.extras import Extras
     from demo.loading import ModelLoader
 
 POLL = 0.5  # seconds between two looks at the model
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ON_A_SPACE = "SPACE_ID" in os.environ
 
 
@@ -48,6 +48,11 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--feedback", metavar="FILE.jsonl", help="store thumbs on answers in this file, as text; off without it")
     add("--compare", metavar="MODEL", help="a second model to compare answers with; off without it")
+    add(
+        "--offer", action="append", metavar="MODEL",
+        help="visitors may load this one instead, may be given several times; without it, whoever sits at this "
+        "machine may load any public checkpoint",
+    )  # fmt: skip
     return parser
 
 
@@ -132,6 +137,7 @@ def _extras(args: argparse.Namespace, loader: "ModelLoader") -> "Extras":
     return Extras(
         pictures=KeptPictures(cache_folder() / "linked-pictures", args.link_days) if args.link_days else None,
         thumbs=FeedbackFile(Path(args.feedback)) if args.feedback else None,
+        offers=offered(args.offer, args.model, local=args.host in LOOPBACK and not args.share and not ON_A_SPACE),
         other=other,
     )
 
@@ -161,7 +167,7 @@ def _watch(loader: "ModelLoader") -> int:
                 print(f"{loader.name} is ready.", flush=True)
             else:
                 complain(state.error)
-                if not loader.may_retry:
+                if not loader.may_retry and not loader.switched:  # another one can be picked on the page
                     return BAD_INPUT
         time.sleep(POLL)
 

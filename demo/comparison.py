@@ -69,6 +69,7 @@ class Comparison:
         self.sides = self._sides(self.kinds[0])
         self._question, self._picture, self._pending, self._stopping = "", "", False, False
         self._seen: dict[ModelLoader, tuple[str, SeenImage]] = {}
+        loader.serve(self)
 
     def __deepcopy__(self, memo: dict) -> "Comparison":
         """A new visitor's: Gradio copies the first value of a state for each session."""
@@ -123,6 +124,11 @@ class Comparison:
     def stop(self) -> None:
         """Stop both answers; any thread may call it."""
         self._stopping = True
+
+    def release(self) -> None:
+        """End both answers and forget what the model has seen, for another one takes its place."""
+        self.stop()
+        self._seen.clear()
 
     def _sides(self, kind: str) -> tuple[Side, Side]:
         if kind == BY_MODEL and self.other is not None:

@@ -53,6 +53,7 @@ class Conversation:
         self._stopping = False
         self._pending: Exchange | None = None
         self._begin_anew(note="")
+        loader.serve(self)
 
     def __deepcopy__(self, memo: dict) -> "Conversation":
         """A new visitor's: Gradio copies the first value of a state for each session."""
@@ -92,8 +93,9 @@ class Conversation:
             if exchange.answer:
                 drawn.append(({"role": "assistant", "content": exchange.answer}, exchange))
             if exchange.measured is not None:
+                how = texts.how(exchange.prompt, picture_was_known=exchange.measured.picture_was_known)
                 metadata = {"title": texts.measured(exchange.measured, exchange.dropped), "status": "done"}
-                told = {"role": "assistant", "content": texts.how(exchange.prompt), "metadata": metadata}
+                told = {"role": "assistant", "content": how, "metadata": metadata}
                 drawn.append((told, exchange))
         return drawn
 
@@ -233,6 +235,13 @@ class Conversation:
         """Begin a new conversation about the same picture."""
         self.stop()
         self._begin_anew(note="")
+
+    def release(self) -> None:
+        """Begin a new conversation about the same picture with another model; any thread may call it."""
+        spoken = bool(self.exchanges or self._note)
+        self.clear()
+        self._session = self._seen = None
+        self._note = texts.NEW_MODEL if spoken else ""
 
     def _add(self, question: str) -> None:
         self._stopping = False

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from . import comparing, export, feedback, gallery, insight, linking, texts
+from . import choosing, comparing, export, feedback, gallery, insight, linking, texts
 from .api import add_ask
 from .conversation import Conversation, suggestions
 from .door import Door, keep
 from .errors import VisitorError
 from .extras import Extras
-from .lanes import MODEL, QUICK, busy, expect_room, idle, message_place, paced, refused, tool_updates, tools
+from .lanes import MODEL, QUICK, WAITING, busy, expect_room, idle, message_place, paced, refused, tool_updates, tools
 from .languages import ENGLISH, current
 from .limits import Guard
 from .loading import ModelLoader
@@ -36,23 +36,25 @@ def connect(page: gr.Blocks, parts: "Parts", loader: ModelLoader, *, guard: Guar
         door: where pictures come in.
         extras: what there is beyond the chat.
     """
-    _connect_status(page, parts, loader)
+    _connect_status(page, parts, loader, extras)
     looked = _connect_picture(parts, guard)
     linking.connect(page, parts, looked, link=parts.link, guard=guard, pictures=extras.pictures)
     _connect_more_ways(parts, guard, door)
     _connect_asking(page, parts, guard)
     _connect_tools(parts)
     _connect_presets(parts)
+    _connect_choosing(parts, loader, guard, extras)
     feedback.connect(parts, extras.thumbs, guard)
     comparing.connect(page, parts, parts.compare, guard)
     insight.connect(parts)
     add_ask(loader, guard, MODEL)
 
 
-def _connect_status(page: gr.Blocks, parts: "Parts", loader: ModelLoader) -> None:
+def _connect_status(page: gr.Blocks, parts: "Parts", loader: ModelLoader, extras: Extras) -> None:
     def look() -> list:
         retry = gr.Button(texts.TRY_AGAIN, visible=loader.may_retry)
-        return [_status(loader), retry, gr.Timer(active=not loader.wait(0))]
+        about = choosing.about(loader, extras.offers) if loader.switched else gr.skip()
+        return [_status(loader), retry, gr.Timer(active=not loader.wait(0)), about]
 
     def try_again() -> list:
         loader.start()
@@ -62,7 +64,7 @@ def _connect_status(page: gr.Blocks, parts: "Parts", loader: ModelLoader) -> Non
         return gr.skip() if current() == ENGLISH else gallery.thumbnails()
 
     page.load(name_photos, None, parts.gallery, **QUICK)
-    shown = [parts.status, parts.retry, parts.timer]
+    shown = [parts.status, parts.retry, parts.timer, parts.choose.about]
     gr.on([page.load, parts.timer.tick], look, None, shown, queue=False, **QUICK)
     parts.retry.click(try_again, None, shown, **QUICK)
 
@@ -117,12 +119,17 @@ def _show(conversation: Conversation, picture: str | None, guard: Guard, request
     except VisitorError as error:
         gr.Warning(str(error), duration=8, title=texts.NOT_YET)
         kept = picture = None
+    shown = kept if picture is None else gr.Image(alt_text=_alt_text(picture))
+    return [shown, *_drawn(conversation, picture)]
+
+
+def _drawn(conversation: Conversation, picture: str | None) -> list:
+    """The conversation, what suits its picture to ask, and the tools."""
     suggested, wrong = suggestions(picture, conversation.loader.name)
     buttons = [gr.Button(text, visible=True) for text in suggested]
     buttons += [gr.Button(visible=False)] * (len(texts.GENERIC_QUESTIONS) - len(buttons))
-    shown = kept if picture is None else gr.Image(alt_text=_alt_text(picture))
     told = texts.wrong(wrong, nothing_else=not suggested)
-    return [shown, conversation.messages, told, *buttons, *tool_updates(conversation)]
+    return [conversation.messages, told, *buttons, *tool_updates(conversation)]
 
 
 def _alt_text(picture: str) -> str:
@@ -174,7 +181,7 @@ def _edited(edited: gr.EditData) -> tuple[Any, Any]:
 
 
 def _then_answer(begun, parts: "Parts", answer) -> None:
-    answered = begun.success(answer, [parts.conversation, *parts.settings], parts.chat, **MODEL)
+    answered = begun.success(answer, [parts.conversation, *parts.settings], parts.chat, **WAITING)
     done = answered.then(_finish, parts.conversation, [parts.chat, parts.send, parts.stop, *tools(parts)], **QUICK)
     insight.follow(begun, parts)
     insight.follow(done, parts)
@@ -241,6 +248,15 @@ def _undo(conversation: Conversation) -> list:
 def _clear(conversation: Conversation) -> list:
     conversation.clear()
     return [conversation.messages, *tool_updates(conversation)]
+
+
+def _connect_choosing(parts: "Parts", loader: ModelLoader, guard: Guard, extras: Extras) -> None:
+    def redraw(conversation: Conversation) -> list:
+        return _drawn(conversation, conversation.picture)
+
+    if (begun := choosing.connect(parts, loader, offers=extras.offers, guard=guard)) is not None:
+        drawn = [parts.chat, parts.wrong, *parts.suggestions, *tools(parts)]
+        insight.follow(begun.then(redraw, parts.conversation, drawn, **QUICK), parts)
 
 
 def _connect_presets(parts: "Parts") -> None:

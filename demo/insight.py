@@ -7,7 +7,7 @@ A quick handler draws what is known already. Where something is missing it raise
 starts the work in the lane of the model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -152,7 +152,9 @@ def find_road(conversation: Conversation, exchange: Exchange) -> Any:
 
     blip2, seen = conversation.sight()
     told = explain(blip2, seen, exchange.question, words=WORDS)
-    return told, query_attention(blip2, seen, exchange.question)
+    read = blip2.adapter.count_tokens(blip2.prompt(exchange.question, list(exchange.history)))  # earlier turns, too
+    stations = [replace(at, shape=(read,)) if at.name == "prompt" else at for at in told.stations]
+    return replace(told, stations=tuple(stations)), query_attention(blip2, seen, exchange.question)
 
 
 FINDERS = {LOOKED: find_looked, ROAD: find_road}

@@ -24,6 +24,7 @@ QUICK: dict[str, Any] = {"concurrency_limit": None, "api_visibility": "private",
 MODEL: dict[str, Any] = {
     "concurrency_limit": 1, "concurrency_id": "model", "api_visibility": "private", "show_progress": "hidden",
 }  # fmt: skip
+WAITING = {**MODEL, "show_progress": "minimal"}  # tells how many are before this visitor
 REDRAW = 0.06  # seconds between two redraws of an answer
 
 

@@ -49,6 +49,7 @@ class Limits:
     Args:
         questions_a_minute: of one session; four times as many of one address.
         pictures_a_minute: of one session; four times as many of one address.
+        models_a_minute: how often one session may have another model loaded; four times as often one address.
         seconds_an_answer: then it is cut off.
         waiting: visitors who wait for an answer; the next one is asked to come back later.
         turns: questions about one picture.
@@ -56,6 +57,7 @@ class Limits:
 
     questions_a_minute: float = 30
     pictures_a_minute: float = 60
+    models_a_minute: float = 6
     seconds_an_answer: float = 120.0
     waiting: int = 32
     turns: int = 50
@@ -87,6 +89,10 @@ class Guard:
     def picture(self, request: Any) -> None:
         """Count a picture; otherwise as `question`."""
         self._count("picture", request, self.limits.pictures_a_minute)
+
+    def model(self, request: Any) -> None:
+        """Count a change of the model, of which a minute has few; otherwise as `question`."""
+        self._count("model", request, self.limits.models_a_minute)
 
     def thumb(self, request: Any) -> None:
         """Count a thumb below an answer; otherwise as `question`."""

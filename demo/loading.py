@@ -1,10 +1,17 @@
-"""Loads the model behind the page, so that the page is there at once and can tell how far the model is."""
+"""Loads the model behind the page, so that the page is there at once and can tell how far the model is.
 
+Another model can take its place. There may not be room for both, so the first one goes before the next one comes:
+whoever works with it is told to let it go.
+"""
+
+import gc
 import logging
 import os
 import threading
+import time
+import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from blip2_core.builtin import BUILTIN_MODELS
 from blip2_core.errors import Blip2Error, FrozenPartError
@@ -13,6 +20,16 @@ if TYPE_CHECKING:
     from blip2_core import Blip2
 
 log = logging.getLogger("demo")
+
+LETTING_GO = 20.0  # seconds, at most, until an answer of the old model has ended
+POLL = 0.2  # seconds
+
+
+class User(Protocol):
+    """Somebody who works with the model."""
+
+    def release(self) -> None:
+        """End what is under way and let go of the model, for another one takes its place; any thread may call it."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +58,15 @@ class ModelLoader:
     Attributes:
         state: how far it is; replaced as a whole, so that any thread may read it.
         model: the model, None until it is there.
+        switched: whether it is another model than the page began with.
     """
 
     def __init__(self, name: str = "pocket", *, precision: str = "auto", device: str = "auto") -> None:
         self.name, self.precision, self.device = name, precision, device
         self.state = LoadState()
         self.model: Blip2 | None = None
+        self.switched = False
+        self._users: weakref.WeakSet[User] = weakref.WeakSet()
         self._ended = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -54,12 +74,41 @@ class ModelLoader:
     def start(self) -> None:
         """Begin to load, also after a failure; nothing happens while it is loading or once it has loaded."""
         with self._starting:
-            if self.model is not None or (self._thread and self._thread.is_alive()):
-                return
-            self.state = LoadState()
-            self._ended.clear()
-            self._thread = threading.Thread(target=self._load, name="model loader", daemon=True)
-            self._thread.start()
+            if self.model is None and not self.loading:
+                self._begin(None)
+
+    @property
+    def loading(self) -> bool:
+        """Whether a model is on its way."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def switch(self, name: str, precision: str) -> bool:
+        """Load another model in place of this one; says whether that has begun: not while one is on its way.
+
+        Args:
+            name: as for `blip2_core.load`.
+            precision: as for `blip2_core.load`.
+        """
+        with self._starting:
+            if self.loading:
+                return False
+            leaving = None if self.model is None else weakref.ref(self.model)
+            self.name, self.precision, self.model, self.switched = name, precision, None, True
+            for user in list(self._users):
+                user.release()
+            self._begin(leaving)
+        return True
+
+    def serve(self, user: User) -> None:
+        """Remember who works with the model, for as long as they live."""
+        with self._starting:
+            self._users.add(user)
+
+    def _begin(self, leaving: "weakref.ref[Blip2] | None") -> None:
+        self.state = LoadState()
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._load, args=(leaving,), name="model loader", daemon=True)
+        self._thread.start()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until loading has ended, well or badly; says whether it has."""
@@ -68,18 +117,19 @@ class ModelLoader:
     @property
     def title(self) -> str:
         """What the page calls it: of a folder its last name only, for the rest of the path is nobody's business."""
-        folder = self.name not in BUILTIN_MODELS and os.path.isdir(self.name)
-        return os.path.basename(os.path.abspath(self.name)) if folder else self.name
+        return title_of(self.name)
 
     @property
     def may_retry(self) -> bool:
         """Whether loading failed in a way that can pass: no network, a full disk."""
         return isinstance(self.state.error, FrozenPartError)
 
-    def _load(self) -> None:
+    def _load(self, leaving: "weakref.ref[Blip2] | None") -> None:
         try:
             from blip2_core import load
 
+            if leaving is not None:
+                _wait_until_gone(leaving)
             self.model = load(self.name, precision=self.precision, device=self.device, progress=self._progress)
             self.state = LoadState("ready", 1.0)
         except Blip2Error as error:
@@ -94,3 +144,21 @@ class ModelLoader:
         """Told by `blip2_core.load` while it fetches frozen parts."""
         step = what[:1].lower() + what[1:]
         self.state = LoadState(step, done / total if total else None)
+
+
+def title_of(name: str) -> str:
+    """What the page calls a model."""
+    folder = name not in BUILTIN_MODELS and os.path.isdir(name)
+    return os.path.basename(os.path.abspath(name)) if folder else name
+
+
+def _wait_until_gone(leaving: "weakref.ref[Blip2]") -> None:
+    """Wait until nobody holds a model any more, and give its memory back."""
+    import torch
+
+    deadline = time.monotonic() + LETTING_GO
+    while leaving() is not None and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(POLL)
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

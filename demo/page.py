@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import gradio as gr
 
-from . import comparing, events, feedback, gallery, insight, linking, texts, web_pictures
+from . import choosing, comparing, events, feedback, gallery, insight, linking, texts, web_pictures
 from .conversation import MOST_CHARACTERS, Conversation
 from .door import Door
 from .extras import Extras
@@ -50,6 +50,7 @@ class Parts:
     looked: insight.LookedParts
     road: insight.RoadParts
     compare: comparing.CompareParts
+    choose: choosing.ChooseParts
 
 
 def build_page(
@@ -70,7 +71,7 @@ def build_page(
         found |= _header(loader)
         with gr.Row(elem_id="columns"):
             with gr.Column(scale=5, min_width=320, elem_id="left"):
-                found |= _picture_side(loader, web=web)
+                found |= _picture_side(loader, extras, web=web)
             with gr.Column(scale=6, min_width=320, elem_id="right"):
                 found |= _chat_side(loader, guard, extras)
         found["road"] = insight.build_road()
@@ -94,7 +95,7 @@ def _header(loader: ModelLoader) -> dict:
     return {"status": status, "retry": retry}
 
 
-def _picture_side(loader: ModelLoader, *, web: bool) -> dict:
+def _picture_side(loader: ModelLoader, extras: Extras, *, web: bool) -> dict:
     picture = gr.Image(
         label=shown("PICTURE"), show_label=False, type="filepath", image_mode=None, height=340, buttons=["fullscreen"],
         sources=["upload", "webcam", "clipboard"], placeholder=shown("PICTURE_HINT"), elem_id="picture",
@@ -107,10 +108,10 @@ def _picture_side(loader: ModelLoader, *, web: bool) -> dict:
         elem_id="gallery",
     )  # fmt: skip
     more = _more_ways(web=web)
-    gr.HTML(in_each(lambda: _about(loader)), elem_id="about")
+    choose = choosing.build_panel(loader, extras.offers)
     with gr.Accordion(shown("CREDITS"), open=False, elem_id="credits"):
         gr.Markdown(in_each(lambda: f"{gallery.credits_table()}\n\n{texts.CHANGES}"))
-    return {"picture": picture, "gallery": thumbnails, **more}
+    return {"picture": picture, "gallery": thumbnails, "choose": choose, **more}
 
 
 def _more_ways(*, web: bool) -> dict:
@@ -183,7 +184,7 @@ def _panels() -> dict:
             start.seed, label=shown("SEED"), placeholder=shown("SEED_HINT"), info=shown("SEED_INFO"), max_length=10,
             elem_id="seed",
         )  # fmt: skip
-        gr.Markdown(shown("NO_BEAMS"))
+        gr.HTML(in_each(lambda: f"<p>{texts.NO_BEAMS}</p>"), elem_id="no-beams")
     return {"preset": preset, "settings": (temperature, top_p, length, penalty, seed)}
 
 
@@ -191,9 +192,3 @@ def _foot(*, thumbs: bool) -> str:
     """What becomes of what people bring, and the keys."""
     told = f"{texts.PRIVACY} {texts.FEEDBACK}" if thumbs else texts.PRIVACY
     return f'<p>{told}</p><p class="keys">{texts.KEYS}</p>'
-
-
-def _about(loader: ModelLoader) -> str:
-    """What the model can and cannot do, and how to load a stronger one."""
-    about = texts.ABOUT_POCKET if loader.name == "pocket" else texts.about(loader.title)
-    return f"<p>{about}</p><p>{texts.LARGER_MODEL}<br><code>{texts.LARGER_COMMAND}</code></p>"

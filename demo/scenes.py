@@ -61,6 +61,10 @@ SCENES = (
         "page-drawing", "jockey.jpg", ("What is the man riding?",), size=(1280, 1300), unfold=("#more-ways",),
         draw=HOUSE, dark=True,
     ),
+    Scene(
+        "page-model", "coffee.jpg", ("What is this?",), size=(1280, 1900), unfold=("#pick", "#credits"),
+        wait_for="#pick-told p",
+    ),
     Scene("page-german", "surfer.jpg", ("What is the man doing?",), locale="de-DE"),
     Scene(
         "page-phone-dark", "cat.jpg", ("What animal is this?",), size=(390, 2300), scale=1.5, phone=True, dark=True,

@@ -37,7 +37,7 @@ FAILED = 1  # exit code: the page is not as it should be
 JPEG_QUALITY = 88
 MOST_SHOTS = 20  # until two in a row are the same
 TIMES = re.compile(r"\d+ [Tt]okens?\b")  # a text that has this tells how fast an answer was
-TIMED = "#chat .bubble-wrap, #sides .side"  # how fast an answer was stands there, on as many lines as it takes
+TIMED = "#chat .bubble-wrap, #sides .side, #pick-told"  # how fast an answer was, and how much memory is free
 SAID = "#wrong, #looked-view, #road-view"  # what follows from what the model said
 BOXES = """parts => [...document.querySelectorAll(parts)].map(part => part.getBoundingClientRect())
   .map(box => [box.left, box.top, box.right, box.bottom])"""

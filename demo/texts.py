@@ -107,6 +107,11 @@ def failed(name: str) -> str:
     return f'<div class="status failed" role="alert"><span class="dot"></span><span>{text}</span></div>'
 
 
+def gigabytes(count: int) -> str:
+    """Bytes, in words."""
+    return say("GIGABYTES").format(number=_decimal(count / 1e9))
+
+
 def measured(measured: "Measured", dropped: int = 0) -> str:
     """How an answer went, on one line.
 
@@ -124,9 +129,10 @@ def measured(measured: "Measured", dropped: int = 0) -> str:
     return " · ".join(facts) + (f". {_one_or_more('DROPPED', dropped)}" if dropped else "")
 
 
-def how(prompt: str) -> str:
-    """What stands below an answer when it is unfolded."""
-    return f"{say('PROMPT_INFO')}\n\n{prompt}"
+def how(prompt: str, *, picture_was_known: bool) -> str:
+    """What stands below an answer when it is unfolded: what was kept from before, and the prompt."""
+    kept = say("PICTURE_KNOWN") if picture_was_known else say("PICTURE_NEW")
+    return f"{kept} {say('PROMPT_INFO')}\n\n{prompt}"
 
 
 def _one_or_more(name: str, count: float, **values: str) -> str:

@@ -83,10 +83,13 @@ SAVE = "Speichern"
 CLEAR = "Leeren"
 TRY_AGAIN = "Nochmal versuchen"
 NEW_CONVERSATION = "Neues Bild, neues Gespräch. Was möchtest du darüber wissen?"
+NEW_MODEL = "Ein anderes Modell, ein neues Gespräch. Was möchtest du über das Bild wissen?"
 WAITING = "Ich antworte, sobald das Modell da ist: {step} …"
 WORDLESS = "(vor dem ersten Wort gestoppt)"
 NO_WORDS = "(dem Modell fiel nichts ein)"
 PROMPT_INFO = "Der genaue Prompt, hinter dem weichen visuellen Prompt, der keine Wörter hat:"
+PICTURE_KNOWN = "Der Bild-Encoder hatte das Bild schon angesehen; was er sah, wurde behalten und wieder verwendet."
+PICTURE_NEW = "Der Bild-Encoder hat das Bild für diese Antwort angesehen."
 TOKENS = ("{count} Token", "{count} Tokens")
 SPEED = "{number} pro Sekunde"
 FIRST_TOKEN = "das erste nach {number} s"
@@ -104,6 +107,7 @@ SAVED_PHOTO = "[{title}]({source}) von {author}, [{licence}]({licence_url})"
 # numbers
 DECIMAL = ","
 PERCENT = "{number} %"
+GIGABYTES = "{number}\N{NO-BREAK SPACE}GB"
 DAYS = ("1 Tag", "{number} Tage")
 
 # how far the model is
@@ -117,6 +121,26 @@ STEPS = {
 }
 LOADING_MODEL = "<strong>{name}</strong> wird geladen: {step}"
 MODEL_FAILED = "<strong>{name}</strong> konnte nicht geladen werden. Der Grund steht im Terminal des Servers."
+
+# ein anderes Modell
+PICK = "Das Modell wählen"
+PICK_INFO = (
+    "Das Modell, das du lädst, tritt an die Stelle des jetzigen, für alle auf dieser Seite. Seine Dateien werden erst "
+    "heruntergeladen, wenn sie noch nicht auf diesem Rechner sind: bis zu 60 GB."
+)
+PICK_MODEL = "Modell"
+PICK_PRECISION = "Genauigkeit des Sprachmodells"
+PICK_AUTO = "automatisch"
+PICK_LOAD = "Dieses Modell laden"
+PICK_MEMORY = {"cpu": "Arbeitsspeicher", "gpu": "GPU-Speicher"}
+PICK_NEEDS = "Braucht an {kind} etwa: {sizes}. Frei dafür: {free}."
+PICK_UNKNOWN = "Wie viel Speicher es braucht, ist bekannt, sobald seine Dateien hier sind. Frei an {kind}: {free}."
+PICK_TOO_LARGE = (
+    "{model} braucht {need} an {kind}, und {free} sind frei. Wähle eine kleinere Genauigkeit oder ein anderes Modell."
+)
+PICK_LOADING = "Ein Modell ist schon unterwegs. Warte, bis es da ist."
+PICK_THERE = "Dieses Modell ist schon da, in dieser Genauigkeit."
+PICK_NOT_YOURS = "Das Modell dieser Seite wählt, wer sie betreibt."
 
 # settings
 SETTINGS = "Wie eine Antwort gewählt wird"
@@ -140,7 +164,7 @@ NO_BEAMS = (
 
 # what goes wrong
 NOT_YET = "Noch nicht"
-NO_PICTURE = "Es gibt noch kein Bild. Klicke unten auf ein Foto, oder zieh links ein eigenes hinein."
+NO_PICTURE = "Es gibt noch kein Bild. Klicke auf ein Foto, oder bring ein eigenes Bild mit."
 EMPTY_QUESTION = "Die Frage ist leer. Tippe erst eine Frage zum Bild."
 LONG_QUESTION = "Die Frage ist zu lang: Höchstens {most} Zeichen passen, diese hat {got}. Bitte kürze sie."
 UNREADABLE_PICTURE = (

@@ -67,10 +67,13 @@ SAVE = "Save"
 CLEAR = "Clear"
 TRY_AGAIN = "Try again"
 NEW_CONVERSATION = "New picture, new conversation. What would you like to know about it?"
+NEW_MODEL = "Another model, another conversation. What would you like to know about the picture?"
 WAITING = "I will answer as soon as the model is here: {step} …"
 WORDLESS = "(stopped before the first word)"
 NO_WORDS = "(the model had nothing to say)"
 PROMPT_INFO = "The exact prompt, behind the soft visual prompt, which has no words:"
+PICTURE_KNOWN = "The image encoder had looked at the picture before; what it saw was kept and used again."
+PICTURE_NEW = "The image encoder looked at the picture for this answer."
 TOKENS = ("{count} token", "{count} tokens")
 SPEED = "{number} a second"
 FIRST_TOKEN = "first after {number} s"
@@ -88,6 +91,7 @@ SAVED_PHOTO = "[{title}]({source}) by {author}, [{licence}]({licence_url})"
 # numbers
 DECIMAL = "."
 PERCENT = "{number}%"
+GIGABYTES = "{number}\N{NO-BREAK SPACE}GB"
 DAYS = ("1 day", "{number} days")
 
 # how far the model is; what comes behind these words, the name of a file, stays as it is
@@ -101,6 +105,24 @@ STEPS = {
 }
 LOADING_MODEL = "Loading <strong>{name}</strong>: {step}"
 MODEL_FAILED = "<strong>{name}</strong> could not be loaded. The reason is on the server's terminal."
+
+# another model
+PICK = "Choose the model"
+PICK_INFO = (
+    "The model that you load takes the place of the one that is here, for everybody on this page. Its files are "
+    "downloaded first if they are not on this computer yet: up to 60 GB."
+)
+PICK_MODEL = "Model"
+PICK_PRECISION = "Precision of the language model"
+PICK_AUTO = "automatic"
+PICK_LOAD = "Load this model"
+PICK_MEMORY = {"cpu": "main memory", "gpu": "GPU memory"}
+PICK_NEEDS = "Needs about, of {kind}: {sizes}. Free for it: {free}."
+PICK_UNKNOWN = "How much memory it needs is known once its files are here. Free, of {kind}: {free}."
+PICK_TOO_LARGE = "{model} needs {need} of {kind}, and {free} are free. Choose a smaller precision or another model."
+PICK_LOADING = "A model is on its way already. Wait until it is here."
+PICK_THERE = "This model is here already, in this precision."
+PICK_NOT_YOURS = "The model of this page is chosen by whoever runs it."
 
 # settings
 SETTINGS = "How an answer is picked"
@@ -121,7 +143,7 @@ NO_BEAMS = "Beams are off: they know the best answer only at its end, and this p
 
 # what goes wrong
 NOT_YET = "Not yet"
-NO_PICTURE = "There is no picture yet. Click a photograph below, or drop one of your own on the left."
+NO_PICTURE = "There is no picture yet. Click a photograph, or bring a picture of your own."
 EMPTY_QUESTION = "The question is empty. Type a question about the picture first."
 LONG_QUESTION = "The question is too long: at most {most:,} characters fit, this one has {got:,}. Please shorten it."
 UNREADABLE_PICTURE = (

@@ -87,10 +87,13 @@ SAVE = "Guardar"
 CLEAR = "Vaciar"
 TRY_AGAIN = "Intentar de nuevo"
 NEW_CONVERSATION = "Imagen nueva, conversación nueva. ¿Qué quieres saber de ella?"
+NEW_MODEL = "Otro modelo, otra conversación. ¿Qué quieres saber de la imagen?"
 WAITING = "Responderé en cuanto el modelo esté aquí: {step} …"
 WORDLESS = "(detenido antes de la primera palabra)"
 NO_WORDS = "(el modelo no supo qué decir)"
 PROMPT_INFO = "El prompt exacto, detrás del prompt visual blando, que no tiene palabras:"
+PICTURE_KNOWN = "El codificador de imágenes ya había mirado la imagen; lo que vio se guardó y se usó de nuevo."
+PICTURE_NEW = "El codificador de imágenes miró la imagen para esta respuesta."
 TOKENS = ("{count} token", "{count} tokens")
 SPEED = "{number} por segundo"
 FIRST_TOKEN = "el primero a los {number} s"
@@ -108,6 +111,7 @@ SAVED_PHOTO = "[{title}]({source}) de {author}, [{licence}]({licence_url})"
 # numbers
 DECIMAL = ","
 PERCENT = "{number} %"
+GIGABYTES = "{number}\N{NO-BREAK SPACE}GB"
 DAYS = ("1 día", "{number} días")
 
 # how far the model is
@@ -121,6 +125,24 @@ STEPS = {
 }
 LOADING_MODEL = "Cargando <strong>{name}</strong>: {step}"
 MODEL_FAILED = "No se pudo cargar <strong>{name}</strong>. El motivo está en el terminal del servidor."
+
+# otro modelo
+PICK = "Elegir el modelo"
+PICK_INFO = (
+    "El modelo que cargues ocupa el lugar del que está aquí, para todos en esta página. Sus archivos se descargan "
+    "antes, si todavía no están en este ordenador: hasta 60 GB."
+)
+PICK_MODEL = "Modelo"
+PICK_PRECISION = "Precisión del modelo de lenguaje"
+PICK_AUTO = "automática"
+PICK_LOAD = "Cargar este modelo"
+PICK_MEMORY = {"cpu": "memoria principal", "gpu": "memoria de la GPU"}
+PICK_NEEDS = "Necesita, de {kind}, unos: {sizes}. Libres para él: {free}."
+PICK_UNKNOWN = "Cuánta memoria necesita se sabrá cuando estén sus archivos. Libre, de {kind}: {free}."
+PICK_TOO_LARGE = "{model} necesita {need} de {kind}, y hay {free} libres. Elige una precisión menor u otro modelo."
+PICK_LOADING = "Ya hay un modelo en camino. Espera a que llegue."
+PICK_THERE = "Este modelo ya está aquí, en esta precisión."
+PICK_NOT_YOURS = "El modelo de esta página lo elige quien la mantiene."
 
 # settings
 SETTINGS = "Cómo se elige una respuesta"
@@ -144,7 +166,7 @@ NO_BEAMS = (
 
 # what goes wrong
 NOT_YET = "Todavía no"
-NO_PICTURE = "Todavía no hay imagen. Haz clic en una fotografía de abajo, o suelta una tuya a la izquierda."
+NO_PICTURE = "Todavía no hay imagen. Haz clic en una fotografía, o trae una imagen tuya."
 EMPTY_QUESTION = "La pregunta está vacía. Escribe primero una pregunta sobre la imagen."
 LONG_QUESTION = "La pregunta es demasiado larga: caben {most} caracteres, esta tiene {got}. Acórtala, por favor."
 UNREADABLE_PICTURE = (

@@ -87,10 +87,13 @@ SAVE = "Enregistrer"
 CLEAR = "Effacer"
 TRY_AGAIN = "Réessayer"
 NEW_CONVERSATION = "Nouvelle image, nouvelle conversation. Que veux-tu en savoir ?"
+NEW_MODEL = "Autre modèle, autre conversation. Que veux-tu savoir de l'image ?"
 WAITING = "Je réponds dès que le modèle est là : {step} …"
 WORDLESS = "(arrêté avant le premier mot)"
 NO_WORDS = "(le modèle n'a rien trouvé à dire)"
 PROMPT_INFO = "Le prompt exact, derrière le prompt visuel souple, qui n'a pas de mots :"
+PICTURE_KNOWN = "L'encodeur d'images avait déjà regardé l'image ; ce qu'il a vu a été gardé et repris."
+PICTURE_NEW = "L'encodeur d'images a regardé l'image pour cette réponse."
 TOKENS = ("{count} token", "{count} tokens")
 SPEED = "{number} par seconde"
 FIRST_TOKEN = "le premier après {number} s"
@@ -109,6 +112,7 @@ SAVED_PHOTO = "[{title}]({source}) de {author}, [{licence}]({licence_url})"
 # numbers
 DECIMAL = ","
 PERCENT = "{number} %"
+GIGABYTES = "{number}\N{NO-BREAK SPACE}Go"
 DAYS = ("1 jour", "{number} jours")
 
 # how far the model is
@@ -122,6 +126,26 @@ STEPS = {
 }
 LOADING_MODEL = "Chargement de <strong>{name}</strong> : {step}"
 MODEL_FAILED = "<strong>{name}</strong> n'a pas pu être chargé. La raison est affichée dans le terminal du serveur."
+
+# un autre modèle
+PICK = "Choisir le modèle"
+PICK_INFO = (
+    "Le modèle que tu charges prend la place de celui qui est là, pour tous sur cette page. Ses fichiers sont d'abord "
+    "téléchargés s'ils ne sont pas encore sur cet ordinateur : jusqu'à 60 Go."
+)
+PICK_MODEL = "Modèle"
+PICK_PRECISION = "Précision du modèle de langue"
+PICK_AUTO = "automatique"
+PICK_LOAD = "Charger ce modèle"
+PICK_MEMORY = {"cpu": "mémoire vive", "gpu": "mémoire du GPU"}
+PICK_NEEDS = "Demande environ, en {kind} : {sizes}. Libre pour lui : {free}."
+PICK_UNKNOWN = "La mémoire qu'il demande sera connue quand ses fichiers seront là. Libre, en {kind} : {free}."
+PICK_TOO_LARGE = (
+    "{model} demande {need} de {kind}, et {free} sont libres. Choisis une précision plus petite ou un autre modèle."
+)
+PICK_LOADING = "Un modèle est déjà en route. Attends qu'il soit là."
+PICK_THERE = "Ce modèle est déjà là, dans cette précision."
+PICK_NOT_YOURS = "Le modèle de cette page est choisi par qui la fait tourner."
 
 # settings
 SETTINGS = "Comment une réponse est choisie"
@@ -145,7 +169,7 @@ NO_BEAMS = (
 
 # what goes wrong
 NOT_YET = "Pas encore"
-NO_PICTURE = "Il n'y a pas encore d'image. Clique sur une photo ci-dessous, ou dépose la tienne à gauche."
+NO_PICTURE = "Il n'y a pas encore d'image. Clique sur une photo, ou apporte une image à toi."
 EMPTY_QUESTION = "La question est vide. Écris d'abord une question sur l'image."
 LONG_QUESTION = "La question est trop longue : {most} caractères au plus, celle-ci en a {got}. Raccourcis-la."
 UNREADABLE_PICTURE = (

@@ -14,10 +14,11 @@ class Stranger:
     Args:
         address: of the page.
         session: what it calls itself.
+        headers: sent along each time.
     """
 
-    def __init__(self, address: str, session: str = "stranger") -> None:
-        self.address, self.session = address.rstrip("/"), session
+    def __init__(self, address: str, session: str = "stranger", headers: dict[str, str] | None = None) -> None:
+        self.address, self.session, self.headers = address.rstrip("/"), session, headers or {}
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body."""
@@ -88,6 +89,8 @@ class Stranger:
         return [json.loads(line.removeprefix("data: ")) for line in stream.decode().split("\n\n") if line]
 
     def _send(self, request: urllib.request.Request) -> tuple[int, bytes]:
+        for name, value in self.headers.items():
+            request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, answer.read()

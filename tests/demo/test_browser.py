@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -345,6 +346,8 @@ def test_a_file_that_is_no_picture_gets_a_friendly_sentence_and_a_real_one_is_sh
 
 def test_a_phone_shows_everything_without_scrolling_sideways(visit):
     page = visit(PHONE, is_mobile=True, has_touch=True)
+    chat, hint = (page.locator(f"#chat{part}").bounding_box() for part in ("", " .hint"))
+    assert chat["y"] < hint["y"] and hint["height"] < chat["height"] < 200  # while empty, the question is in reach
     click_photo(page, 2)
     ask(page, "Tell me something about the history of this place.")
     wait_for_the_end(page)
@@ -353,3 +356,31 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit):
         page.locator(f"{panel} button").first.click()
     page.get_by_text("stated here").first.wait_for()
     assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [PHONE["width"]] * 2
+
+
+def test_a_visitor_who_waits_sees_how_many_are_before(visit):
+    first, second = visit(DESK), visit(DESK)
+    for page in (first, second):
+        click_photo(page, 1)
+        ask(page, "what is it?")
+    second.locator("#chat").get_by_text(re.compile(r"queue: \d+/\d+")).wait_for()
+    for page in (first, second):
+        wait_for_the_end(page)
+
+
+def test_another_precision_is_loaded_and_answers_in_a_new_conversation(visit):
+    page = visit(DESK)
+    click_photo(page, 1)
+    short_answers(page)
+    ask(page, "what is it?")
+    wait_for_the_end(page)
+    page.locator("#pick button").first.click()
+    page.get_by_text("Needs about, of main memory: fp32").wait_for()
+    for precision in ("bf16", "fp32"):  # as it was, for the other tests
+        page.get_by_label(precision, exact=True).click()
+        page.get_by_role("button", name=texts.PICK_LOAD).click()
+        page.locator(".status.ready", has_text=precision).wait_for()
+    page.get_by_text(texts.NEW_MODEL).wait_for()
+    ask(page, "and now?")
+    wait_for_the_end(page)
+    assert page.locator("#chat .user.message").all_inner_texts() == ["and now?"]

@@ -17,6 +17,7 @@ from demo import texts
 from demo.extras import Extras
 from demo.feedback import FeedbackFile
 from demo.limits import LARGEST_BODY, Limits
+from demo.offers import Offers
 from demo.page import build_page
 from demo.serving import serve
 
@@ -326,3 +327,25 @@ def test_a_forged_thumb_stores_nothing(loader, cache, picture, tmp_path):
     facts = json.loads(line)
     assert facts["question"] == QUESTION and facts["thumb"] == "up" and "forged" not in line
     assert "127.0.0.1" not in line and "judge" not in line
+
+
+def test_nobody_changes_the_model_of_a_page_that_offers_none(stranger):
+    config = json.loads(stranger.get("/config")[1])
+    assert "load_model" not in [event["api_name"] for event in config["dependencies"]]
+
+
+def test_a_model_is_changed_only_to_one_on_offer_and_only_from_this_machine(loader, cache):
+    with pytest.MonkeyPatch.context() as context:
+        extras = Extras(offers=Offers((loader.name,), at_home=True))
+        page, address = serve_page(loader, cache, context, Limits(models_a_minute=1), extras)
+        before, stranger = loader.model, Stranger(address, "chooser")
+        assert loader.name not in stranger.get("/config")[1].decode()
+        assert texts.PICK_THERE in logs(stranger.press("load_model", ["nonsense", "fp32"]))
+        away = Stranger(address, "away", {"X-Forwarded-For": "8.8.8.8"})
+        assert texts.PICK_NOT_YOURS in logs(away.press("load_model", ["nonsense", "bf16"]))
+        for forged in (["/etc", "auto"], ["nonsense", "fp8"]):
+            done = [message for message in stranger.press("load_model", forged) if "success" in message]
+            assert [message["success"] for message in done] == [False]
+        assert "That was a lot at once" in logs(stranger.press("load_model", ["nonsense", "bf16"]))
+        page.close(verbose=False)
+    assert loader.model is before

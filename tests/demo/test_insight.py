@@ -51,6 +51,16 @@ def test_the_map_of_an_answer_is_worked_out_once(conversation, pictures, passes)
     assert len(passes) == 1 and insight.refresh(conversation, OPEN, 0)[0] == looked
 
 
+def test_the_road_counts_the_tokens_of_the_turns_before(conversation, loader, pictures):
+    for question in (QUESTION, "how many dogs?"):
+        ask(conversation, pictures[0], question)
+    last = conversation.exchanges[-1]
+    told, _ = insight.find_road(conversation, last)
+    read = loader.model.prompt(last.question, list(last.history))
+    assert str(read) == last.prompt and QUESTION in last.prompt
+    assert told.stations[-1].shape == (loader.model.adapter.count_tokens(read),)
+
+
 def test_the_map_counts_the_turns_before_as_the_model_read_them(conversation, loader, pictures):
     for question in (QUESTION, "how many dogs?"):
         ask(conversation, pictures[0], question)

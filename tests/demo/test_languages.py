@@ -101,6 +101,12 @@ def test_lines_with_numbers_are_in_the_visitors_language():
     assert "unknown step" in spoken("de", lambda: texts.waiting("unknown step", None))
 
 
+def test_what_was_kept_from_before_is_told_with_the_prompt():
+    assert texts.how("a prompt", picture_was_known=True).startswith(texts.PICTURE_KNOWN)
+    assert texts.how("a prompt", picture_was_known=False).startswith(texts.PICTURE_NEW)
+    assert texts.how("a prompt", picture_was_known=False).endswith("\n\na prompt")
+
+
 def test_what_stands_on_the_page_is_sent_in_every_language():
     send, everywhere = shown("SEND"), in_each(lambda: "the same")
     assert everywhere == "the same" and send.startswith("__i18n__")
