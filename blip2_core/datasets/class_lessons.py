@@ -35,6 +35,7 @@ class Hosts:
         self.classes = in_classifier_order(classes)
         self.things = [thing for thing in self.classes if split_of(thing.key, seed) == "train"]
         self.number_of = {thing.image: number for number, thing in enumerate(self.classes)}
+        self.place_of = {thing.image: place for place, thing in enumerate(self.things)}
         self.seed = seed
 
     def move(self, questions: Iterable[Question]) -> list[Question]:
@@ -43,8 +44,11 @@ class Hosts:
         return [self._on_host(question, draw) for question in questions if question.image in self.number_of]
 
     def _on_host(self, question: Question, draw: random.Random) -> Question:
-        host = draw.choice([thing.image for thing in self.things if thing.image != question.image])
-        return replace(question, image=host, source=SOURCE, imagenet_class=self.number_of[question.image])
+        """On any host but the picture that it is about."""
+        own = self.place_of.get(question.image, len(self.things))
+        place = draw.randrange(len(self.things) - (own < len(self.things)))
+        host = self.things[place + (place >= own)]
+        return replace(question, image=host.image, source=SOURCE, imagenet_class=self.number_of[question.image])
 
 
 def class_records(hosts: Hosts, wordnet: WordNet) -> list[Question]:

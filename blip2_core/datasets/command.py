@@ -98,6 +98,8 @@ def _say_what_is_missing(args: argparse.Namespace) -> None:
         raise DataError(
             "data: expected at least one of --flickr8k, --daquar, --imagenet-samples, --stamps; nothing can be made."
         )
+    if args.wordnet is None and args.flickr8k is None and args.daquar is None:
+        raise DataError("--wordnet: expected it beside --imagenet-samples or --stamps; nothing can be made without it.")
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
@@ -114,12 +116,14 @@ def _read_wordnet(args: argparse.Namespace) -> "WordNet | None":
 
 
 def _read_photographs(args: argparse.Namespace) -> "list[CaptionedPhotograph]":
+    from .broken import without_broken
     from .flickr8k import read_flickr8k
 
-    return read_flickr8k(args.flickr8k, args.flickr8k_captions) if args.flickr8k else []
+    return without_broken(read_flickr8k(args.flickr8k, args.flickr8k_captions, _say), _say) if args.flickr8k else []
 
 
 def _read_things(args: argparse.Namespace, wordnet: "WordNet | None") -> "list[Thing]":
+    from .broken import without_broken
     from .imagenet import read_imagenet_samples
     from .stamps import read_stamps
 
@@ -128,7 +132,7 @@ def _read_things(args: argparse.Namespace, wordnet: "WordNet | None") -> "list[T
         things += read_imagenet_samples(args.imagenet_samples, wordnet)
     if wordnet and args.stamps:
         things += read_stamps(args.stamps, wordnet)
-    return things
+    return without_broken(things, _say)
 
 
 def _write_captions(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]") -> None:
@@ -140,6 +144,7 @@ def _write_captions(args: argparse.Namespace, photographs: "list[CaptionedPhotog
 
 
 def _write_vqa(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]", wordnet: "WordNet | None") -> None:
+    from .broken import without_broken
     from .daquar import read_daquar
     from .record_files import SPLITS
     from .vqa import caption_question_records
@@ -148,6 +153,7 @@ def _write_vqa(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]
     if photographs and wordnet:
         asked = caption_question_records(photographs, wordnet, args.seed)
     people_asked = read_daquar(args.daquar, args.seed) if args.daquar else {}
+    people_asked = {split: without_broken(records, _say) for split, records in people_asked.items()}
     for split in SPLITS:
         _write(args, f"vqa-{split}", [*asked[split], *people_asked.get(split, [])])
     _write(args, "daquar-train", people_asked.get("train", []))  # once more by itself, to be given more weight
@@ -166,6 +172,9 @@ def _write_names(args: argparse.Namespace, things: "list[Thing]", wordnet: "Word
 
 def _write_labels(args: argparse.Namespace, things: "list[Thing]") -> None:
     """Label the photographs of the training files that are already there."""
+    classes = _all_classes(things, "label-train.jsonl")
+    if not classes:
+        return
     from tqdm import tqdm
 
     from .labels import label_photographs, label_records
@@ -173,7 +182,6 @@ def _write_labels(args: argparse.Namespace, things: "list[Thing]") -> None:
 
     written = [args.out / f"{name}-train.jsonl" for name in ("caption", "vqa")]
     photographs = pictures_of(file for file in written if file.exists())
-    classes = [thing for thing in things if thing.source == "imagenet"]
     with tqdm(total=len(photographs), desc="labels", unit="picture") as bar:
         found = label_photographs(photographs, classes, lambda done, _: bar.update(done - bar.n))
     _write(args, "label-train", list(label_records(found, args.seed)))
@@ -208,21 +216,30 @@ def _write_distilled(
 def _write_class_lessons(args: argparse.Namespace, things: "list[Thing]", wordnet: "WordNet") -> None:
     """What is asked of the photographs of classes, asked of all classes by their prototypes."""
     from .class_lessons import Hosts, class_records
-    from .imagenet import CLASSES
     from .record_files import read_questions
 
-    classes = [thing for thing in things if thing.source == "imagenet"]
-    if len(classes) < CLASSES:
-        sys.stderr.write(
-            f"class-train.jsonl: left out, it needs a photograph of each of the {CLASSES:,} classes, "
-            f"--imagenet-samples has {len(classes):,}.\n"
-        )
+    classes = _all_classes(things, "class-train.jsonl")
+    if not classes:
         return
     hosts = Hosts(classes, args.seed)
     _write(args, "class-train", class_records(hosts, wordnet))
     instructions = args.out / "instruct-train.jsonl"
     if instructions.exists():
         _write(args, "class-instruct-train", hosts.move(read_questions(instructions)))
+
+
+def _all_classes(things: "list[Thing]", name: str) -> "list[Thing]":
+    """The classes of ImageNet, or none and a word on the file that cannot be made, if any has no photograph."""
+    from .imagenet import CLASSES
+
+    classes = [thing for thing in things if thing.source == "imagenet"]
+    if len(classes) == CLASSES:
+        return classes
+    _say(
+        f"{name}: left out, it needs a photograph of each of the {CLASSES:,} classes, "
+        f"--imagenet-samples has {len(classes):,}."
+    )
+    return []
 
 
 def _write_composed(
@@ -242,6 +259,10 @@ def _write_pointing(
 
     for split, records in pointing_records(things, photographs, wordnet, folder=args.out, seed=args.seed).items():
         _write(args, f"pointing-{split}", records)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(sentence + "\n")
 
 
 def _keep_clear(folder: Path) -> None:

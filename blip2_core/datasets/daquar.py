@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 
 from ..errors import DataError
-from .record_files import SPLITS, Question, folder_with_files, read_lines
+from .record_files import SPLITS, Question, expect_files, folder_with_files, read_lines
 
-PAIRS_FILE = "all_qa_pairs.txt"
+PAIRS_FILE, TRAIN_FILE, TEST_FILE = "all_qa_pairs.txt", "train_images_list.txt", "test_images_list.txt"
 DEV_SHARE = 0.1  # of the training pictures
 _IMAGE = re.compile(r"\b(?:in|on|of|at|from)?\s*(?:the\s+|this\s+)?\bimage\s?(\d+)\s*\??\s*$")
 _ENDS_IN = re.compile(r"\s+(?:in(?: the| this)?|(?:of|on|at|from) (?:the|this))$")
@@ -29,8 +29,7 @@ def read_daquar(folder: Path, seed: int) -> dict[str, list[Question]]:
     Raises:
         DataError: a file is missing or malformed, or a picture is in no list or in both.
     """
-    if not folder.is_dir():
-        raise DataError(f"--daquar: {folder} is not a folder.")
+    expect_files(folder, (PAIRS_FILE, TRAIN_FILE, TEST_FILE), "--daquar")
     images = {file.stem: file for file in folder_with_files(folder / "images", "*.png", "--daquar")}
     splits = _read_lists(folder, seed)
     records: dict[str, list[Question]] = {split: [] for split in SPLITS}
@@ -76,8 +75,8 @@ def clean_answer(text: str) -> str:
 
 def _read_lists(folder: Path, seed: int) -> dict[str, str]:
     """The split of each picture."""
-    train = [name for _, name in read_lines(folder / "train_images_list.txt")]
-    test = [name for _, name in read_lines(folder / "test_images_list.txt")]
+    train = [name for _, name in read_lines(folder / TRAIN_FILE)]
+    test = [name for _, name in read_lines(folder / TEST_FILE)]
     both = set(train) & set(test)
     if both:
         raise DataError(f"--daquar: {min(both)} is in the training list and in the test list.")

@@ -76,7 +76,7 @@ def keep_clear(folder: Path) -> dict[Path, Path]:
     found = near_duplicates(pictures_of(train), pictures_of(held_out))
     for file in train if found else []:
         lines = [line for _, line in read_lines(file)]
-        kept = [line for line in lines if Path(json.loads(line)["image"]) not in found]
+        kept = [line for line in lines if file.parent / json.loads(line)["image"] not in found]
         if len(kept) < len(lines):
             replace_lines(file, kept)
     return found

@@ -6,13 +6,14 @@ is trained to say it will say to people.
 """
 
 import re
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError
-from .record_files import SPLITS, Caption, folder_with_files, read_lines
+from .record_files import SPLITS, Caption, expect_files, folder_with_files, read_lines
 
-CAPTION_FILE = "Flickr8k.token.txt"
+CAPTION_FILE, SPLIT_FILE = "Flickr8k.token.txt", "Flickr_8k.{}Images.txt"
 FEWEST_WORDS = 3  # a shorter caption teaches nothing
 SENTENCE_ENDS = (".", "!", "?", '."', '!"', '?"')
 
@@ -26,31 +27,40 @@ class CaptionedPhotograph:
     captions: tuple[str, ...]
 
 
-def read_flickr8k(images: Path, captions: Path) -> list[CaptionedPhotograph]:
+def read_flickr8k(images: Path, captions: Path, say: Callable[[str], None]) -> list[CaptionedPhotograph]:
     """Read the photographs of the three splits with their captions, split by split.
 
-    Pictures that no split names are left out, as in every published result.
+    Pictures that no split names are left out, as in every published result, and counted.
 
     Args:
         images: folder of the JPEG files.
         captions: folder of Flickr8k.token.txt and Flickr_8k.{train,dev,test}Images.txt.
+        say: told how many pictures of the captions no split names.
 
     Raises:
         DataError: a file is missing, empty or malformed; a listed picture has no file or no
             caption; a picture is in two splits.
     """
     there = {file.name for file in folder_with_files(images, "*.jpg", "--flickr8k")}
-    if not captions.is_dir():
-        raise DataError(f"--flickr8k-captions: {captions} is not a folder.")
-    texts = _read_captions(captions / CAPTION_FILE)
-    photographs = []
-    for name, split in _read_splits(captions).items():
-        if name not in there:
-            raise DataError(f"--flickr8k: {images} has no {name}, which the {split} list names.")
-        if name not in texts:
-            raise DataError(f"{CAPTION_FILE}: no caption for {name}, which the {split} list names.")
-        photographs.append(CaptionedPhotograph(str((images / name).resolve()), split, tuple(texts[name])))
-    return photographs
+    expect_files(captions, (CAPTION_FILE, *map(SPLIT_FILE.format, SPLITS)), "--flickr8k-captions")
+    texts, splits = _read_captions(captions / CAPTION_FILE), _read_splits(captions)
+    _expect_all(splits, there, f"--flickr8k: {images}", "photographs")
+    _expect_all(splits, texts, f"--flickr8k-captions: {CAPTION_FILE}", "captions of the photographs")
+    unlisted = [name for name in texts if name not in splits]
+    if unlisted:
+        say(f"{CAPTION_FILE}: {len(unlisted):,} of its pictures are in no split list and left out, as {unlisted[0]}.")
+    return [
+        CaptionedPhotograph(str((images / name).resolve()), split, tuple(texts[name])) for name, split in splits.items()
+    ]
+
+
+def _expect_all(splits: dict[str, str], there: Container[str], where: str, what: str) -> None:
+    missing = [name for name in splits if name not in there]
+    if missing:
+        raise DataError(
+            f"{where} has {len(splits) - len(missing):,} of the {len(splits):,} {what} that the split lists name; the "
+            f"{splits[missing[0]]} list's {missing[0]} is missing. Get the rest, or take it out of the lists."
+        )
 
 
 def caption_records(photographs: list[CaptionedPhotograph]) -> dict[str, list[Caption]]:
@@ -96,7 +106,7 @@ def _read_splits(folder: Path) -> dict[str, str]:
     """Read the lists of the three splits into the split of each picture."""
     splits: dict[str, str] = {}
     for split in SPLITS:
-        for _, name in read_lines(folder / f"Flickr_8k.{split}Images.txt"):
+        for _, name in read_lines(folder / SPLIT_FILE.format(split)):
             if splits.setdefault(name, split) != split:
-                raise DataError(f"Flickr_8k.{split}Images.txt: {name} is in the {splits[name]} list too.")
+                raise DataError(f"{SPLIT_FILE.format(split)}: {name} is in the {splits[name]} list too.")
     return splits

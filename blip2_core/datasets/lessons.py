@@ -15,7 +15,7 @@ from .instructions import fitting_instructions
 from .naming import right_names, target_broader
 from .record_files import Question
 from .scene import Actor, read_scene
-from .things import Thing, split_of, with_a
+from .things import Thing, is_plural, split_of, with_a
 from .wordnet import WordNet
 
 EVERY_THING = ("Write down the facts that you know about this.", "Tell me something about this.")
@@ -66,7 +66,7 @@ def _thing_lesson(thing: Thing, question: str, definition: str, draw: random.Ran
         words = told.split("this ", 1)
         told = words[0] + the_thing + (" used for?" if words[1:] == ["used for?"] else ".")
     beginning = f"{_naming(thing, broader, draw)} {definition}".strip()
-    verb = " are" if with_a(thing.name) == thing.name and thing.name.endswith("s") else ""
+    verb = " are" if is_plural(thing.name) else ""
     subject = f"The {thing.name}"
     if question.startswith("What is this used for"):
         subject = "It is used" if not verb else "They are used"
@@ -83,7 +83,7 @@ def _thing_lesson(thing: Thing, question: str, definition: str, draw: random.Ran
 
 def _naming(thing: Thing, broader: str, draw: random.Random) -> str:
     """ "This is a chickadee, a kind of bird." or, as often, "This is a bird, a chickadee."."""
-    if with_a(thing.name) == thing.name and thing.name.endswith("s") and thing.name.islower():
+    if is_plural(thing.name):
         return f"These are {thing.name}."
     if not broader or broader in thing.name:
         return f"This is {with_a(thing.name)}."

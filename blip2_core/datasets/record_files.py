@@ -64,8 +64,8 @@ def read_questions(file: Path) -> list[Question]:
 
 
 def pictures_of(files: Iterable[Path]) -> list[Path]:
-    """The pictures of record files, each once, in the order of the records."""
-    return [*dict.fromkeys(Path(json.loads(line)["image"]) for file in files for _, line in read_lines(file))]
+    """The pictures of record files, each once, in the order of the records; paths begin at the record file."""
+    return [*dict.fromkeys(file.parent / json.loads(line)["image"] for file in files for _, line in read_lines(file))]
 
 
 def read_lines(file: Path) -> Iterator[tuple[int, str]]:
@@ -86,6 +86,15 @@ def read_lines(file: Path) -> Iterator[tuple[int, str]]:
     if not lines:
         raise DataError(f"{file}: the file is empty.")
     yield from lines
+
+
+def expect_files(folder: Path, names: Iterable[str], argument: str) -> None:
+    """Raise `DataError` unless `folder`, which `argument` named, is a folder and has all of these files."""
+    if not folder.is_dir():
+        raise DataError(f"{argument}: {folder} is not a folder.")
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise DataError(f"{argument}: {folder} has no {', no '.join(missing)}.")
 
 
 def folder_with_files(folder: Path, pattern: str, name: str) -> list[Path]:

@@ -54,7 +54,7 @@ SOURCES = (
     ),
     Source(
         "--wordnet",
-        "everything but captions and DAQUAR needs it: nouns and broader words",
+        "names, instructions and questions made from captions, which need its nouns and broader words",
         "Debian, package wordnet-base, folder /usr/share/wordnet (WordNet 3.0)",
         "WordNet licence: free for every use, with its notice",
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError
-from .record_files import read_lines
+from .record_files import expect_files, read_lines
 
 HYPERNYM_MARKS = ("@", "@i")  # "is a kind of", "is an instance of"
 LICENCE_INDENT = "  "  # the lines of the licence at the top of both files begin so
@@ -33,8 +33,7 @@ class WordNet:
         Raises:
             DataError: the folder or a file is missing, empty or malformed.
         """
-        if not folder.is_dir():
-            raise DataError(f"--wordnet: {folder} is not a folder.")
+        expect_files(folder, ("data.noun", "index.noun"), "--wordnet")
         self._lines = _lines_by_key(folder / "data.noun")
         self._senses = _lines_by_key(folder / "index.noun")
         self._above: dict[tuple[str, int], frozenset[str]] = {}

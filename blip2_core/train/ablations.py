@@ -19,7 +19,8 @@ from .curves import import_pyplot
 from .pocket import QUESTIONS, Part, run_once, train_command
 
 MEASURES = {"vqa": "exact match", "name": "name or broader term", "instruct": "speaks of the thing"}
-LEARNING_RATE, BATCH_SIZE = 6e-4, 48
+LEARNING_RATE = 6e-4
+BATCH_SIZE = 16  # of few batches, as many as there can be: each holds texts of one length, and of few kinds
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--work", type=Path, required=True, help="folder of train pocket: data/, features/, vision/model/")
     add("--out", type=Path, required=True, metavar="FILE.json", help="the table; a .png beside it is drawn")
-    add("--steps", type=int, default=120, help="of the last stage; the first two take half of it each (120)")
+    add("--steps", type=int, default=240, help="of the last stage; the first two take half of it each (240)")
     add("--seeds", type=int, default=2, help="runs of each variant (2)")
     add("--limit", type=int, default=400, help="questions of each kind that are asked (400)")
     add("--only", nargs="+", choices=[v.name for v in VARIANTS], metavar="VARIANT", help="these rows, by name (all)")

@@ -76,16 +76,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train one stage and save the model."""
+    _expect_free(args.out, resume=args.resume)
     import torch
     from tqdm import tqdm
 
     from ..checkpoint import save
     from .batches import Batches
-    from .loop import TrainSettings, train
+    from .disk import naming_a_full_disk
+    from .loop import FULL_WAY_OUT, TrainSettings, train
     from .pictures import Pictures
     from .samples import pack, read_samples
 
-    _expect_free(args.out, resume=args.resume)
     bf16 = args.precision == "bf16" or (args.precision == "auto" and _fast_at_bf16(args.device))
     samples = read_samples(args.data)
     blip2 = _start_model(args, samples, precision="bf16" if bf16 else "fp32")
@@ -110,13 +111,16 @@ def run(args: argparse.Namespace) -> int:
     )
     _write_run_file(args, samples, settings)
     train(stage, batches, pictures, settings=settings, folder=args.out, resume=args.resume)
-    save(blip2, args.out / "model", dtype=torch.float16 if args.save_fp16 else torch.float32)
-    if args.stage == "stage1":
-        stage.save_heads(args.out / "model")  # type: ignore[attr-defined, operator]
+    with naming_a_full_disk(args.out, way_out=FULL_WAY_OUT):
+        save(blip2, args.out / "model", dtype=torch.float16 if args.save_fp16 else torch.float32)
+        if args.stage == "stage1":
+            stage.save_heads(args.out / "model")  # type: ignore[attr-defined, operator]
     return 0
 
 
 def _expect_free(folder: Path, *, resume: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"--out: {folder} is a file, expected a folder for the run.")
     if folder.exists() and any(folder.iterdir()) and not resume:
         raise SettingsError(f"--out: {folder} is not empty. Give --resume to go on with its run, or another folder.")
 

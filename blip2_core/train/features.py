@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import random
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,9 +24,11 @@ from tqdm import tqdm
 
 from ..errors import DataError, ImageError
 from ..image import ImageProcessor, open_image
+from .disk import expect_room, naming_a_full_disk
 
 SMALLEST_CROP = 0.6  # of the picture's area
 STRETCH = 4 / 3  # a crop is at most this much wider or higher than the picture
+FULL_WAY_OUT = "Make room and give the same command again: the features that are there are kept."
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,17 @@ class FeatureCache:
         identity: fingerprint of the frozen encoder; a cache made by another one is refused.
 
     Raises:
-        DataError: the folder holds features of another encoder or of another shape.
+        DataError: the folder cannot be made, or holds features of another encoder or of another shape.
     """
 
     def __init__(self, folder: Path, *, shape: Sequence[int], identity: str):
         self.folder, self.shape = Path(folder), tuple(shape)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"--cache-features: {folder} cannot be made ({error.strerror}).") from error
         self.rows: dict[str, int] = {}
-        header: dict[str, object] = {"identity": identity, "shape": list(self.shape)}
-        if self._index.exists():
-            self._read_index(header)
-        else:
-            self._index.write_text(json.dumps(header) + "\n")
-            self._bin.write_bytes(b"")
+        self._begin_or_read({"identity": identity, "shape": list(self.shape)})
 
     @property
     def _index(self) -> Path:
@@ -106,21 +105,32 @@ class FeatureCache:
         """Bytes on disk of one view."""
         return 2 * math.prod(self.shape)  # float16
 
-    def _read_index(self, header: dict[str, object]) -> None:
-        lines = self._index.read_text().splitlines()
-        found = json.loads(lines[0]) if lines else {}
-        if found != header:
-            raise DataError(
-                f"{self.folder}: expected features of encoder {str(header['identity'])[:12]} with shape {self.shape}, "
-                f"found encoder {str(found.get('identity'))[:12]} with shape {found.get('shape')}. "
-                "Give --cache-features an empty folder."
-            )
+    def _begin_or_read(self, header: dict[str, object]) -> None:
+        lines = self._index.read_text().splitlines() if self._index.exists() else []
+        if not lines or (len(lines) == 1 and not lines[0].endswith("}")):  # cut off while the header was written
+            self._index.write_text(json.dumps(header) + "\n")
+            self._bin.write_bytes(b"")
+            return
+        self._expect_header(header, lines[0])
+        self._bin.touch()  # a cache cut off before its first row may not have it
         whole = self._bin.stat().st_size // self.row_bytes
         for row, line in enumerate(lines[1 : whole + 1]):
             if not line.endswith("}"):  # the last line was cut off
                 break
             self.rows[json.loads(line)["key"]] = row
         self._index.write_text("\n".join(lines[: len(self.rows) + 1]) + "\n")
+
+    def _expect_header(self, header: dict[str, object], line: str) -> None:
+        try:
+            found = dict(json.loads(line))
+        except ValueError:
+            found = {}
+        if found != header:
+            raise DataError(
+                f"{self.folder}: expected features of encoder {str(header['identity'])[:12]} with shape {self.shape}, "
+                f"found encoder {str(found.get('identity'))[:12]} with shape {found.get('shape')}. "
+                "Give --cache-features an empty folder."
+            )
 
     def missing(self, views: Iterable[View]) -> list[View]:
         """The views that are not in the cache yet, each once."""
@@ -132,19 +142,23 @@ class FeatureCache:
         return list(seen.values())
 
     def add(self, views: Sequence[View], features: Tensor) -> None:
-        """Append the features (B, *shape) of some views."""
-        first = len(self.rows)
-        with open(self._bin, "r+b") as file:
-            file.seek(first * self.row_bytes)
-            file.write(features.to(torch.float16).contiguous().numpy().tobytes())
-            file.truncate()
-        keys = [view_key(view) for view in views]
-        with open(self._index, "a") as index:
-            index.write("".join(json.dumps({"key": key}) + "\n" for key in keys))
+        """Append the features (B, *shape) of some views.
+
+        Raises:
+            TrainingError: the disk is full; what was there before stays.
+        """
+        first, keys = len(self.rows), [view_key(view) for view in views]
+        with naming_a_full_disk(self.folder, way_out=FULL_WAY_OUT):
+            with open(self._bin, "r+b") as file:
+                file.seek(first * self.row_bytes)
+                file.write(features.to(torch.float16).contiguous().numpy().tobytes())
+                file.truncate()
+            with open(self._index, "a") as index:
+                index.write("".join(json.dumps({"key": key}) + "\n" for key in keys))
         self.rows |= {key: first + offset for offset, key in enumerate(keys)}
 
     def reader(self) -> np.memmap:
-        """All rows, memory-mapped: (rows, *shape) float16."""
+        """All rows, memory-mapped: (rows, *shape) float16; there has to be one."""
         return np.memmap(self._bin, dtype=np.float16, mode="r", shape=(len(self.rows), *self.shape))
 
 
@@ -169,15 +183,15 @@ def fill_cache(
         One sentence for each picture that does not open; training goes on without them.
 
     Raises:
-        DataError: the disk has too little room for what is missing.
+        TrainingError: the disk has too little room for what is missing.
     """
     missing, problems = cache.missing(views), []
-    needed, free = len(missing) * cache.row_bytes, shutil.disk_usage(cache.folder).free
-    if needed > free:
-        raise DataError(
-            f"{cache.folder}: {len(missing)} views need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free. "
-            "Make room, give --cache-features a folder on another disk, or fewer --views."
-        )
+    expect_room(
+        cache.folder,
+        len(missing) * cache.row_bytes,
+        f"the features of {len(missing):,} views",
+        way_out="Make room, give --cache-features a folder on another disk, or fewer --views.",
+    )
     with tqdm(total=len(missing), desc="frozen features", unit="picture", disable=not missing) as bar:
         for batch in _batches(missing, batch_size):
             opened = []
@@ -189,7 +203,7 @@ def fill_cache(
             if opened:
                 cache.add([view for view, _ in opened], encode(processor([picture for _, picture in opened])))
             bar.update(len(batch))
-    return problems
+    return list(dict.fromkeys(problems))
 
 
 def _batches(views: list[View], size: int) -> Iterator[list[View]]:

@@ -26,12 +26,17 @@ from tqdm import tqdm
 
 from ..errors import SettingsError, TrainingError
 from .batches import Batches
+from .disk import expect_room, naming_a_full_disk
 from .frozen import expect_unchanged, frozen_fingerprint
 from .pictures import Pictures
+from .samples import fingerprint_of
 from .stage import Stage
 
 BETAS = (0.9, 0.98)  # the paper's, section 4
 MOST_SKIPPED = 20  # steps in a row without a finite loss
+COPIES = 3  # of what is trained in a checkpoint: weights, and two moments of AdamW
+FULL_WAY_OUT = "Make room and give the same command again with --resume: it goes on from the newest checkpoint."
+ORIGIN = {"data": "other training data", "frozen": "other frozen parts, such as another language model"}
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,14 @@ def train(
         resume: go on from the newest checkpoint, if there is one.
 
     Raises:
-        TrainingError: the losses are not finite, a frozen part changed, or the checkpoint is of another run.
+        TrainingError: the losses are not finite, a frozen part changed, the checkpoint is of another run, or the disk
+            is too small.
     """
     stage.freeze_the_rest()
     before = frozen_fingerprint(stage, stage.trainable)
-    run = _Run(stage, settings, folder)
+    run = _Run(stage, settings, folder, origin={"data": fingerprint_of(batches.samples), "frozen": before})
     first = run.load_newest() if resume else 0
+    run.expect_room()
     accelerator = Accelerator(
         mixed_precision="bf16" if settings.bf16 else "no",
         cpu=stage.device.type == "cpu",
@@ -147,10 +154,17 @@ def _seed(seed: int, step: int) -> None:
 
 
 class _Run:
-    """What a checkpoint holds: trained weights and the optimizer's state."""
+    """What a checkpoint holds: trained weights and the optimizer's state.
 
-    def __init__(self, stage: Stage, settings: TrainSettings, folder: Path):
-        self.stage, self.settings, self.folder = stage, settings, folder
+    Args:
+        stage: whose weights.
+        settings: of the run.
+        folder: of the run.
+        origin: fingerprints of the training data and of the frozen parts; a run goes on with the very same ones.
+    """
+
+    def __init__(self, stage: Stage, settings: TrainSettings, folder: Path, *, origin: dict[str, str]):
+        self.stage, self.settings, self.folder, self.origin = stage, settings, folder, origin
         named = [(name, parameter) for name, parameter in stage.named_parameters() if parameter.requires_grad]
         self.parameters = [parameter for _, parameter in named]
         groups = [
@@ -166,15 +180,25 @@ class _Run:
             if name.startswith(self.stage.trainable)
         }
 
+    def expect_room(self) -> None:
+        """Raise `TrainingError` unless two checkpoints fit on the disk: one is written while the older one is there."""
+        bytes_of_one = COPIES * sum(parameter.numel() * parameter.element_size() for parameter in self.parameters)
+        there = sum(file.stat().st_size for file in self.folder.glob("checkpoint-*/*"))
+        expect_room(
+            self.folder, 2 * bytes_of_one - there, "the checkpoints", way_out="Make room, or give another --out."
+        )
+
     def save(self, step: int) -> None:
         """Write a checkpoint beside the old one, rename it, then drop the old one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        save_file(self._trained(), unfinished / "trained.safetensors")
-        torch.save(self.optimizer.state_dict(), unfinished / "optimizer.pt")
-        (unfinished / "state.json").write_text(json.dumps({"step": step, "settings": asdict(self.settings)}))
+        state = {"step": step, "settings": asdict(self.settings), **self.origin}
+        with naming_a_full_disk(self.folder, way_out=FULL_WAY_OUT):
+            unfinished.mkdir()
+            save_file(self._trained(), unfinished / "trained.safetensors")
+            torch.save(self.optimizer.state_dict(), unfinished / "optimizer.pt")
+            (unfinished / "state.json").write_text(json.dumps(state))
         older = list(self.folder.glob("checkpoint-*"))
         os.replace(unfinished, self.folder / f"checkpoint-{step:07d}")
         for checkpoint in older:
@@ -194,11 +218,19 @@ class _Run:
                 f"--resume: {checkpoints[-1]} was made with other settings ({', '.join(differing)}). "
                 "Give the same ones, or another --out."
             )
+        self._expect_origin(checkpoints[-1], state)
         _, unexpected = self.stage.load_state_dict(load_file(checkpoints[-1] / "trained.safetensors"), strict=False)
         if unexpected:
             raise TrainingError(f"--resume: {checkpoints[-1]} belongs to another model ({unexpected[0]}).")
         self.optimizer.load_state_dict(torch.load(checkpoints[-1] / "optimizer.pt", weights_only=True))
         return int(state["step"])
+
+    def _expect_origin(self, checkpoint: Path, state: dict[str, object]) -> None:
+        for name, what in ORIGIN.items():
+            if state.get(name, self.origin[name]) != self.origin[name]:  # older checkpoints do not say
+                raise TrainingError(
+                    f"--resume: {checkpoint} was made with {what}. Give the same as then, or another --out."
+                )
 
 
 class _Log:
@@ -224,7 +256,7 @@ class _Log:
             **{name: round(value, 5) for name, value in values.items()},
             "samples_per_s": round(speed, 1),
         }
-        with open(self.file, "a") as file:
+        with naming_a_full_disk(self.file.parent, way_out=FULL_WAY_OUT), open(self.file, "a") as file:
             file.write(json.dumps(line) + "\n")
 
     def summary(self) -> str:

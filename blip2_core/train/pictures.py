@@ -4,7 +4,7 @@ With a cache each view of each picture is encoded once, ahead of training; witho
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from ..errors import DataError, ImageError
 from ..memory import free_memory, size
@@ -58,21 +59,26 @@ class Pictures:
         """Fill the cache; return the samples whose picture opens, and say what was left out.
 
         Raises:
-            DataError: no picture opens, or the disk is too small for the cache.
+            DataError: no picture opens.
+            TrainingError: the disk is too small for the cache.
         """
-        there = {path: path.is_file() for path in dict.fromkeys(sample.image for sample in samples)}
-        problems = [f"image: {path}: no such file" for path, found in there.items() if not found]
-        samples = [sample for sample in samples if there[sample.image]]
+        paths = list(dict.fromkeys(sample.image for sample in samples))
+        there = [path for path in paths if path.is_file()]
+        problems = [f"image: {path}: no such file" for path in paths if not path.is_file()]
         if self.cache is not None:
-            paths = list(dict.fromkeys(sample.image for sample in samples))
-            self._say_if_large(self.cache.row_bytes * self.views * len(paths), say)
-            problems += self._fill(paths)
-            samples = [sample for sample in samples if View(sample.image) in self._rows]
-        if problems:
-            say(f"{len(problems)} pictures were left out: {'; '.join(problems[:NAMED])}")
-        if not samples:
+            self._say_if_large(self.cache.row_bytes * self.views * len(there), say)
+            problems += self._fill(there)
+            good = {path for path in there if View(path) in self._rows}
+        else:
+            broken = _broken(there)
+            problems += broken.values()
+            good = set(there).difference(broken)
+        if len(good) < len(paths):
+            number = len(paths) - len(good)
+            say(f"{number} {'picture was' if number == 1 else 'pictures were'} left out: {'; '.join(problems[:NAMED])}")
+        if not good:
             raise DataError("--data: none of the pictures opens. Check the paths in the file.")
-        return samples
+        return [sample for sample in samples if sample.image in good]
 
     def _say_if_large(self, needed: int, say: Callable[[str], None]) -> None:
         """Features are read in a random order, at a good speed only as long as the memory keeps their file."""
@@ -89,7 +95,7 @@ class Pictures:
         problems = fill_cache(self.cache, views, encode=self._encode, processor=self.processor)
         keys = {view: view_key(view) for view in views}
         self._rows = {view: self.cache.rows[key] for view, key in keys.items() if key in self.cache.rows}
-        self._reader = self.cache.reader()
+        self._reader = self.cache.reader() if self._rows else None
         return problems
 
     def features(self, samples: Sequence[Sample], rng: random.Random) -> Tensor:
@@ -103,12 +109,20 @@ class Pictures:
         if self._reader is not None:
             rows = np.stack([self._reader[self._rows[view]] for view in views])
             return torch.from_numpy(rows).float().to(self.device)
-        try:
-            return self._encode(self.processor([open_view(view) for view in views])).to(self.device)
-        except ImageError as error:
-            raise DataError(f"--data: {error} Take it out of the file, or use --cache-features.") from None
+        return self._encode(self.processor([open_view(view) for view in views])).to(self.device)
 
     def _draw(self, sample: Sample, rng: random.Random) -> View:
         numbers = [number for number in range(self.views) if number % 2 == 0 or sample.may_be_mirrored]
         view = View(sample.image, rng.choice(numbers))
         return view if self._reader is None or view in self._rows else View(sample.image)
+
+
+def _broken(paths: Iterable[Path]) -> dict[Path, str]:
+    """The pictures that do not open, each with the reason; each is opened once, so that no step meets one."""
+    reasons = {}
+    for path in tqdm(list(paths), desc="pictures", unit="picture"):
+        try:
+            open_view(View(path))
+        except ImageError as error:
+            reasons[path] = str(error)
+    return reasons

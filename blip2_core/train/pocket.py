@@ -1,10 +1,15 @@
 """`python -m blip2_core train pocket`: the whole recipe of the built-in model, one command after another.
 
 Every step is a command that can be run by hand; each is printed before it runs, and is skipped if it has finished
-before. So the recipe goes on where it stopped, and what the shipped model was made by is what is written here.
+before on the same data. So the recipe goes on where it stopped, and what the shipped model was made by is what is
+written here.
+
+Every source of training text may be left out. Without captioned photographs the first stages learn from sentences about
+things instead, and without those from answers.
 """
 
 import argparse
+import hashlib
 import shlex
 import shutil
 import subprocess
@@ -13,10 +18,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..datasets.record_files import pictures_of
 from ..errors import SettingsError, TrainingError
+from .disk import expect_room
 
 SOURCES = ("flickr8k", "flickr8k_captions", "daquar", "imagenet_samples", "stamps", "wordnet")
-VIEWS = "4"
+VIEWS = 4
+VIEW_BYTES = 2 * 352 * 9 * 9  # what the trunk sees of a view, in half precision
+ONE_VIEW_BELOW = 0.25  # of the full recipe: so short a training does not see a picture often
 LEAST_STEPS = 2
 COMPILED_FROM = 100  # steps; fewer take less time than compiling
 TASKS = ("caption", "vqa", "name", "instruct")
@@ -43,6 +52,7 @@ class Part:
     warmup: int
 
 
+INSTEAD_OF_CAPTIONS = ("caption-things", "vqa")  # the first that is there
 QUESTIONS = ("vqa", "daquar", "name", "name", "instruct", "label", "class", "class-instruct")
 RECIPE = (
     Part("vision", ("caption",), 800, 96, 6e-4, 100),
@@ -63,7 +73,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--minutes",
         type=float,
-        help=f"train for about so long; the full recipe takes about {RECIPE_MINUTES} on two cores",
+        help=f"train for about so long, for a worse model; the full recipe takes about {RECIPE_MINUTES} on two cores. "
+        "Making the text, computing features and measuring come on top",
     )
     add("--seed", type=int, default=0)
     add("--dry-run", action="store_true", help="print the commands and run none")
@@ -77,28 +88,37 @@ def run(args: argparse.Namespace) -> int:
     if args.minutes is not None and not args.minutes > 0:
         raise SettingsError(f"--minutes: expected a number above 0, got {args.minutes}.")
     run_once(args.out, "data", _data_command(args), dry_run=args.dry_run)
-    _expect_captions(args)
+    if not args.dry_run:
+        _expect_room_for_features(args)
     for part, command in _stage_commands(args):
-        run_once(args.out, part.stage, command, dry_run=args.dry_run)
+        files = training_files(part, args.out, dry_run=args.dry_run)
+        run_once(args.out, part.stage, command, inputs=files, dry_run=args.dry_run)
     pocket = args.out / "pocket"
     if not args.dry_run:
         shutil.copytree(args.out / RECIPE[-1].stage / "model", pocket, dirs_exist_ok=True)
     for task in TASKS:
-        if args.dry_run or (args.out / "data" / f"{task}-test.jsonl").is_file():
-            run_once(args.out, f"evaluate-{task}", _evaluate_command(args, task), dry_run=args.dry_run)
+        asked = args.out / "data" / f"{task}-test.jsonl"
+        if args.dry_run or asked.is_file():
+            inputs = [asked, *sorted(pocket.glob("*.safetensors"))]
+            run_once(
+                args.out, f"evaluate-{task}", _evaluate_command(args, task), inputs=inputs, dry_run=args.dry_run
+            )  # fmt: skip
     if not args.dry_run:
         write_card(pocket, [args.out / part.stage for part in RECIPE])
         sys.stdout.write(f"{pocket}: finished\n")
     return 0
 
 
-def run_once(folder: Path, name: str, command: Sequence[str], *, dry_run: bool = False) -> None:
-    """Print a command and run it, unless the very same one has finished before.
+def run_once(
+    folder: Path, name: str, command: Sequence[str], *, inputs: Sequence[Path] = (), dry_run: bool = False
+) -> None:
+    """Print a command and run it, unless the very same one has finished before with the same inputs.
 
     Args:
         folder: where it is remembered that the command has finished.
         name: under which.
         command: what stands behind `python -m blip2_core`.
+        inputs: files that it reads, and whose contents may have changed since.
         dry_run: only print.
 
     Raises:
@@ -106,15 +126,19 @@ def run_once(folder: Path, name: str, command: Sequence[str], *, dry_run: bool =
     """
     line = shlex.join(["python", "-m", "blip2_core", *command])
     marker = folder / "finished" / name
-    finished = marker.is_file() and marker.read_text() == line
+    digests = {} if dry_run else {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in inputs}
+    done = "\n".join([line, *(f"{digest}  {file}" for file, digest in digests.items())])
+    finished = marker.is_file() and marker.read_text() == done
     sys.stderr.write(f"{'finished before: ' if finished else ''}{line}\n")
     if dry_run or finished:
         return
     code = subprocess.run([sys.executable, "-m", "blip2_core", *command], check=False).returncode
     if code:
-        raise TrainingError(f"{name} ended with code {code}, see above. Give the same command again and it goes on.")
+        raise TrainingError(
+            f"{name} ended with code {code}, see above. Once that is put right, the same command goes on."
+        )
     marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.write_text(line)
+    marker.write_text(done)
 
 
 def _data_command(args: argparse.Namespace) -> list[str]:
@@ -124,26 +148,59 @@ def _data_command(args: argparse.Namespace) -> list[str]:
     return ["data", "--out", str(args.out / "data"), *options, *labels, "--seed", str(args.seed)]
 
 
-def _expect_captions(args: argparse.Namespace) -> None:
-    if not args.dry_run and not (args.out / "data" / "caption-train.jsonl").is_file():
-        raise SettingsError("--flickr8k: expected captioned photographs, all stages but the last learn from captions.")
+def _expect_room_for_features(args: argparse.Namespace) -> None:
+    """Say before the first stage what the features of all stages take."""
+    files = {file: None for part in RECIPE for file in training_files(part, args.out, dry_run=False)}
+    views = _views(args) * len(pictures_of(files))
+    cached = args.out / "features" / "features.bin"
+    needed = views * VIEW_BYTES - (cached.stat().st_size if cached.is_file() else 0)
+    expect_room(
+        cached.parent, needed, f"the features of {views:,} views", way_out="Make room, or give --out on another disk."
+    )
+
+
+def _share(args: argparse.Namespace) -> float:
+    """How much of the full recipe is trained."""
+    return 1.0 if args.minutes is None else min(args.minutes / RECIPE_MINUTES, 1.0)
+
+
+def _views(args: argparse.Namespace) -> int:
+    return VIEWS if _share(args) >= ONE_VIEW_BELOW else 1
 
 
 def _stage_commands(args: argparse.Namespace) -> Iterator[tuple[Part, list[str]]]:
-    share = 1.0 if args.minutes is None else min(args.minutes / RECIPE_MINUTES, 1.0)
-    model = "new"
+    share, views, model = _share(args), _views(args), "new"
     for part in RECIPE:
         steps = max(round(part.steps * share), LEAST_STEPS)
-        short = replace(part, steps=steps, warmup=min(part.warmup, steps))
+        short = replace(part, steps=steps, warmup=min(max(round(part.warmup * share), 1), steps))
         command = train_command(
-            short, args.out, args.out / part.stage, model=model, seed=args.seed, dry_run=args.dry_run
+            short, args.out, args.out / part.stage, model=model, seed=args.seed, dry_run=args.dry_run, views=views
         )  # fmt: skip
         compiling = ["--compile"] if steps >= COMPILED_FROM else []
         yield part, [*command, *compiling, *(["--save-fp16"] if part is RECIPE[-1] else [])]
         model = str(args.out / part.stage / "model")
 
 
-def train_command(part: Part, work: Path, out: Path, *, model: str, seed: int, dry_run: bool) -> list[str]:
+def training_files(part: Part, work: Path, *, dry_run: bool) -> list[Path]:
+    """The training files of a part that are there, or what takes their place; in a dry run all of them.
+
+    Raises:
+        SettingsError: there is nothing to learn from.
+    """
+    files = {name: work / "data" / f"{name}-train.jsonl" for name in (*part.data, *INSTEAD_OF_CAPTIONS)}
+    there = [files[name] for name in part.data if dry_run or files[name].is_file()]
+    there = there or [files[name] for name in INSTEAD_OF_CAPTIONS if files[name].is_file()][:1]
+    if not there:
+        raise SettingsError(
+            f"{part.stage}: {work / 'data'} has no training text. Expected --flickr8k with its captions, --daquar, or "
+            "--imagenet-samples or --stamps with --wordnet."
+        )
+    return there
+
+
+def train_command(
+    part: Part, work: Path, out: Path, *, model: str, seed: int, dry_run: bool, views: int = VIEWS
+) -> list[str]:
     """The command that trains one stage; training files that are not there are left out.
 
     Args:
@@ -153,12 +210,12 @@ def train_command(part: Part, work: Path, out: Path, *, model: str, seed: int, d
         model: what it starts from.
         seed: of every draw.
         dry_run: name all training files, whether they are there or not.
+        views: of each picture.
     """
-    files = [work / "data" / f"{name}-train.jsonl" for name in part.data]
-    there = [str(file) for file in files if dry_run or file.is_file()]
+    files = map(str, training_files(part, work, dry_run=dry_run))
     return [
-        *("train", part.stage, "--model", model, "--out", str(out), "--data", *there),
-        *("--cache-features", str(work / "features"), "--views", VIEWS, "--resume"),
+        *("train", part.stage, "--model", model, "--out", str(out), "--data", *files),
+        *("--cache-features", str(work / "features"), "--views", str(views), "--resume"),
         *("--steps", str(part.steps), "--batch-size", str(part.batch_size), "--warmup", str(part.warmup)),
         *("--learning-rate", str(part.learning_rate), "--seed", str(seed)),
     ]

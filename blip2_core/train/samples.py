@@ -1,5 +1,6 @@
 """Training files: one JSON object a line, with a picture and either a caption or a question with its answers."""
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -51,6 +52,14 @@ def pack(samples: Sequence[Sample]) -> list[Sample]:
         groups.setdefault((sample.image, sample.question, sample.imagenet_class), []).append(sample)
     packs = (group[at : at + MOST_PACKED] for group in groups.values() for at in range(0, len(group), MOST_PACKED))
     return [replace(pack[0], more=tuple(sample.text for sample in pack[1:])) for pack in packs]
+
+
+def fingerprint_of(samples: Sequence[Sample]) -> str:
+    """What a run learns from, as 16 hexadecimal digits; pictures by name, so that their folder may move."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(repr((sample.image.name, sample.question, sample.texts, sample.imagenet_class)).encode())
+    return digest.hexdigest()[:16]
 
 
 def read_samples(files: Sequence[Path]) -> list[Sample]:

@@ -59,8 +59,13 @@ def test_what_is_missing_is_said_with_where_to_get_it_and_the_terms(sources, tmp
         ({}, "expected at least one of --flickr8k"),
         ({"flickr8k": "flickr8k"}, "expected both or neither"),
         ({"daquar": "nowhere"}, "nowhere is not a folder"),
-        ({"daquar": "stamps"}, "images is not a folder"),
-        ({"stamps": "stamps", "wordnet": "stamps"}, "data.noun: no such file"),
+        ({"daquar": "stamps"}, "has no all_qa_pairs.txt, no train_images_list.txt, no test_images_list.txt."),
+        ({"stamps": "stamps", "wordnet": "stamps"}, "--wordnet: {stamps} has no data.noun, no index.noun."),
+        ({"stamps": "stamps"}, "--wordnet: expected it beside --imagenet-samples or --stamps"),
+        (
+            {"flickr8k": "flickr8k", "flickr8k-captions": "stamps"},
+            "--flickr8k-captions: {stamps} has no Flickr8k.token.txt, no Flickr_8k.trainImages.txt, no",
+        ),
         ({"flickr8k": "stamps", "flickr8k-captions": "flickr8k-captions"}, "has no *.jpg file"),
     ],
 )
@@ -68,7 +73,41 @@ def test_bad_sources_get_one_clear_line_and_exit_code_2(given, complaint, source
     folders = {name: sources.get(folder, tmp_path / folder) for name, folder in given.items()}
     assert run(folders, tmp_path / "out") == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and complaint in errors[0]
+    assert len(errors) == 1 and complaint.format(**sources) in errors[0]
+
+
+def test_half_a_folder_is_refused_with_what_is_missing_of_it(sources, tmp_path, capsys):
+    for number in range(10, 20):
+        (sources["flickr8k"] / f"{number}.jpg").unlink()
+    assert run(sources, tmp_path / "out") == 2
+    assert "has 10 of the 20 photographs that the split lists name; the train list's 10.jpg" in capsys.readouterr().err
+
+
+def test_captions_of_unknown_pictures_are_counted_and_left_out(sources, tmp_path, capsys):
+    with (sources["flickr8k-captions"] / "Flickr8k.token.txt").open("a") as file:
+        file.write("elsewhere.jpg#0\tA cat sits .\nelsewhere.jpg#1\tA cat .\n")
+    assert run(sources, tmp_path / "out") == 0
+    said = capsys.readouterr().err
+    assert "Flickr8k.token.txt: 1 of its pictures are in no split list and left out, as elsewhere.jpg." in said
+    assert "elsewhere" not in (tmp_path / "out" / "caption-train.jsonl").read_text()
+
+
+def test_pictures_that_do_not_open_are_counted_and_named_and_the_rest_is_made(sources, tmp_path, capsys):
+    """Of every source, and before a stamp is pasted or a held-out picture is measured."""
+    broken = [
+        sources["flickr8k"] / "3.jpg", sources["flickr8k"] / "17.jpg", sources["daquar"] / "images" / "image25.png",
+        sources["imagenet-samples"] / "n00000009_daisy.JPEG", sources["stamps"] / "animals" / "birds" / "crow.png",
+    ]  # fmt: skip
+    for picture in broken:
+        picture.write_bytes(b"no picture")
+    assert run(sources, tmp_path / "out", "--labels") == 0
+    said = capsys.readouterr().err
+    assert f"2 pictures do not open and are left out: {broken[0]}, {broken[1]}" in said
+    assert f"1 picture does not open and is left out: {broken[2]}" in said
+    assert all(str(picture) in said for picture in broken)
+    assert "label-train.jsonl: left out, it needs a photograph of each of the 1,000 classes" in said
+    written = {picture for split in ("train", "dev", "test") for picture in pictures(tmp_path / "out", split)}
+    assert written and not written & {str(picture) for picture in broken}
 
 
 def test_a_batch_of_no_instructions_is_refused(sources, tmp_path, capsys):

@@ -40,3 +40,14 @@ def test_training_files_lose_what_is_held_out_and_keep_the_rest(tmp_path):
     left = {name: (tmp_path / f"{name}.jsonl").read_text().count("\n") for name in files}
     assert left == {"caption-train": 1, "vqa-train": 1, "name-test": 1}
     assert keep_clear(tmp_path) == {}
+
+
+def test_pictures_that_records_name_relative_to_their_file_are_compared_too(tmp_path):
+    """Composed pictures stand in a folder beside their records."""
+    (tmp_path / "composed").mkdir()
+    with Image.open(GALLERY / "cat.jpg") as picture:
+        picture.resize((300, 300)).save(tmp_path / "composed" / "0.png")
+    for name, image in {"composed-train": "composed/0.png", "name-test": str(GALLERY / "cat.jpg")}.items():
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"image": image, "caption": "One."}) + "\n")
+    assert keep_clear(tmp_path) == {tmp_path / "composed" / "0.png": GALLERY / "cat.jpg"}
+    assert (tmp_path / "composed-train.jsonl").read_text() == ""

@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+from full_disk import largest_file
 from small_blip2 import make_blip2
 
 from blip2_core.errors import DataError, SettingsError, TrainingError
@@ -18,9 +19,9 @@ from blip2_core.train.stage2 import Stage2
 SETTINGS = TrainSettings(steps=6, batch_size=2, learning_rate=1e-2, warmup=2, save_every=2)
 
 
-def run(folder, data, *, settings=SETTINGS, kind=Stage2, resume=False, views=3, stop_at=None, cache=None):
-    blip2 = make_blip2("chatml")
-    pictures = Pictures(blip2, views=views, cache_folder=cache)
+def run(folder, data, *, settings=SETTINGS, kind=Stage2, resume=False, views=3, stop_at=None, blip2=None):
+    blip2 = blip2 or make_blip2("chatml")
+    pictures = Pictures(blip2, views=views)
     samples = pictures.prepare(read_samples([data]), lambda text: None)
     batches = Batches(samples, batch_size=settings.batch_size, seed=settings.seed)
     stage = kind(blip2)
@@ -90,6 +91,33 @@ def test_resuming_with_other_settings_is_refused(tmp_path, picture_folder):
         run(tmp_path, picture_folder / "caption.jsonl", settings=other, resume=True)
 
 
+def test_resuming_with_other_data_is_refused(tmp_path, picture_folder):
+    run(tmp_path, picture_folder / "caption.jsonl")
+    with pytest.raises(TrainingError, match=r"^--resume: .* was made with other training data\. Give the same as then"):
+        run(tmp_path, picture_folder / "vqa.jsonl", resume=True)
+
+
+def test_a_bridge_trained_on_one_language_model_does_not_go_on_with_another(tmp_path, picture_folder):
+    """Otherwise the soft visual prompts of the one would be read by the other."""
+    run(tmp_path, picture_folder / "caption.jsonl")
+    other = make_blip2("chatml")
+    with torch.no_grad():
+        next(other.model.language_model.parameters()).add_(1e-3)
+    with pytest.raises(TrainingError, match="was made with other frozen parts, such as another language model"):
+        run(tmp_path, picture_folder / "caption.jsonl", resume=True, blip2=other)
+
+
+def test_a_disk_that_fills_up_is_named_and_the_run_goes_on_from_its_checkpoint(tmp_path, picture_folder):
+    data = picture_folder / "caption.jsonl"
+    run(tmp_path / "whole", data)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", data, stop_at=3)
+    with largest_file(20_000), pytest.raises(TrainingError, match="cut: the disk is full. Make room and give the same"):
+        run(tmp_path / "cut", data, resume=True)
+    run(tmp_path / "cut", data, resume=True)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+
+
 def test_losses_that_are_not_finite_stop_the_run(tmp_path, picture_folder):
     class Broken(Stage2):
         def losses(self, features, samples):
@@ -113,23 +141,37 @@ def test_cached_features_are_the_fresh_ones_in_half_precision(tmp_path, blip2, p
     assert not torch.allclose(one[0], one[1], atol=0.1)
 
 
-def test_pictures_that_do_not_open_are_named_and_left_out(tmp_path, blip2, picture_folder):
+@pytest.mark.parametrize("cached", [True, False])
+def test_pictures_that_do_not_open_are_counted_and_named_and_left_out(cached, tmp_path, blip2, picture_folder):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     lines = (picture_folder / "caption.jsonl").read_text().splitlines()
     whole = [line.replace('"image": "', f'"image": "{picture_folder}/') for line in lines]
     bad = [json.dumps({"image": name, "caption": "a photo"}) for name in ("broken.png", "missing.png")]
     (tmp_path / "data.jsonl").write_text("\n".join([*whole, *bad]))
     said = []
-    pictures = Pictures(blip2, cache_folder=tmp_path / "features")
+    pictures = Pictures(blip2, cache_folder=tmp_path / "features" if cached else None, views=3)
     samples = pictures.prepare(read_samples([tmp_path / "data.jsonl"]), said.append)
-    assert len(samples) == len(whole)
+    assert len(samples) == len(whole) and pictures.features(samples, random.Random(0)).shape[0] == len(whole)
     assert said[0].startswith("2 pictures were left out: ") and "missing.png" in said[0] and "broken.png" in said[0]
 
 
-def test_data_without_one_good_picture_is_refused(tmp_path, blip2):
-    (tmp_path / "data.jsonl").write_text(json.dumps({"image": "missing.png", "caption": "a photo"}))
+@pytest.mark.parametrize("cached", [True, False])
+def test_data_without_one_good_picture_is_refused(cached, tmp_path, blip2):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    lines = (json.dumps({"image": name, "caption": "a photo"}) for name in ("missing.png", "broken.png"))
+    (tmp_path / "data.jsonl").write_text("\n".join(lines))
+    pictures = Pictures(blip2, cache_folder=tmp_path / "features" if cached else None)
     with pytest.raises(DataError, match="^--data: none of the pictures opens"):
-        Pictures(blip2).prepare(read_samples([tmp_path / "data.jsonl"]), lambda text: None)
+        pictures.prepare(read_samples([tmp_path / "data.jsonl"]), lambda text: None)
+
+
+def test_features_larger_than_the_free_memory_are_said_before_they_are_computed(tmp_path, blip2, picture_folder):
+    said, samples = [], read_samples([picture_folder / "caption.jsonl"])
+    pictures = Pictures(blip2, cache_folder=tmp_path / "features")
+    pictures.cache.shape = (10**6, 10**7)  # 20 TB a picture
+    with pytest.raises(TrainingError, match="the features of 4 views need"):
+        pictures.prepare(samples, said.append)
+    assert said[0].startswith("--cache-features: the features take ") and "of memory are free" in said[0]
 
 
 @pytest.mark.parametrize("values", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": float("nan")}, {"warmup": -1}])

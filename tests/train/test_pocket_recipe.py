@@ -1,15 +1,22 @@
 """The whole recipe of the built-in model, on a handful of photographs and a few steps, with its real frozen parts."""
 
 import json
+import re
 import shutil
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
 import blip2_core
 from blip2_core.__main__ import main
+from blip2_core.errors import SettingsError, TrainingError
+from blip2_core.train import pocket
 from blip2_core.train.card import write_card
-from blip2_core.train.pocket import RECIPE
+from blip2_core.train.pocket import RECIPE, run_once, training_files
+from blip2_core.vision import HybridViT, HybridViTConfig
 
 GALLERY = Path(__file__).parents[2] / "demo" / "gallery"
 SPLITS = {"train": ("surfer", "jockey", "cat"), "dev": ("pizza",), "test": ("beagle",)}
@@ -29,6 +36,78 @@ def flickr8k(tmp_path):
             lines += [f"{name}.jpg#{n}\tA photograph of a {name} , number {n} .\n" for n in range(5)]
     (captions / "Flickr8k.token.txt").write_text("".join(lines))
     return ["--flickr8k", str(images), "--flickr8k-captions", str(captions)]
+
+
+@pytest.fixture
+def daquar(tmp_path):
+    """Two photographs of the gallery with a question each, in DAQUAR's own layout."""
+    folder, names = tmp_path / "daquar", {1: "coffee", 2: "pizza", 3: "cat"}
+    (folder / "images").mkdir(parents=True)
+    for number, name in names.items():
+        Image.open(GALLERY / f"{name}.jpg").save(folder / "images" / f"image{number}.png")
+    (folder / "train_images_list.txt").write_text("image1\nimage2\n")
+    (folder / "test_images_list.txt").write_text("image3\n")
+    (folder / "all_qa_pairs.txt").write_text(
+        "".join(f"what is on the table in the image{n} ?\n{names[n]}\n" for n in names)
+    )
+    return ["--daquar", str(folder)]
+
+
+@pytest.mark.pocket
+def test_without_captions_the_first_stages_learn_from_what_there_is(daquar, tmp_path, capfd):
+    """Every source may be left out, Flickr8k too."""
+    assert main(["train", "pocket", "--out", str(tmp_path / "out"), *daquar, "--minutes", "0.1"]) == 0
+    assert "--flickr8k is not given: without captions" in capfd.readouterr().err
+    card = (tmp_path / "out" / "pocket" / "README.md").read_text()
+    assert all(f"| `{part.stage}` | " in card for part in RECIPE) and "| vqa, test | daquar |" in card
+
+
+def test_a_folder_without_training_text_says_what_makes_some(tmp_path):
+    (tmp_path / "data").mkdir()
+    with pytest.raises(SettingsError, match="^vision: .*data has no training text. Expected --flickr8k with"):
+        training_files(RECIPE[0], tmp_path, dry_run=False)
+    for name in ("vqa", "caption-things", "caption"):
+        file = tmp_path / "data" / f"{name}-train.jsonl"
+        file.write_text("{}\n")
+        assert training_files(RECIPE[0], tmp_path, dry_run=False) == [file]
+
+
+def test_a_disk_too_small_for_the_features_of_all_stages_is_said_before_the_first(tmp_path, monkeypatch):
+    """Every picture that any stage asks for counts, each once."""
+    (tmp_path / "data").mkdir()
+    for name, pictures in {"caption": range(3), "vqa": range(2, 5)}.items():
+        lines = (json.dumps({"image": f"{number}.jpg"}) for number in pictures)
+        (tmp_path / "data" / f"{name}-train.jsonl").write_text("\n".join(lines))
+    monkeypatch.setattr(pocket, "VIEW_BYTES", 10**15)
+    complaint = r"^.*features: the features of 20 views need 20000000\.0 GB, .* are free. Make room, or give --out on"
+    with pytest.raises(TrainingError, match=complaint):
+        pocket._expect_room_for_features(Namespace(out=tmp_path, minutes=None))
+
+
+def test_the_bytes_of_a_view_are_those_of_the_image_encoder():
+    config = HybridViTConfig()
+    trunk = HybridViT(config).frozen_features(torch.zeros(1, 3, config.image_size, config.image_size))
+    assert 2 * trunk[0].numel() == pocket.VIEW_BYTES
+
+
+def test_a_short_training_warms_up_no_longer_than_its_share(tmp_path, capsys):
+    def warmups(*more):
+        assert main(["train", "pocket", "--out", str(tmp_path / "out"), "--flickr8k", "F", "--dry-run", *more]) == 0
+        lines = capsys.readouterr().err
+        numbers = zip(re.findall(r"--steps (\d+)", lines), re.findall(r"--warmup (\d+)", lines), strict=True)
+        return [(int(steps), int(warmup)) for steps, warmup in numbers], re.findall(r"--views (\d)", lines)
+
+    assert warmups() == ([(part.steps, part.warmup) for part in RECIPE], ["4"] * len(RECIPE))
+    short, views = warmups("--minutes", "16")
+    assert short == [(part.steps // 10, part.warmup // 10) for part in RECIPE] and views == ["1"] * len(RECIPE)
+
+
+def test_a_command_runs_again_once_its_inputs_have_changed(tmp_path, capfd):
+    """A source that is added later must not be passed over as finished."""
+    for text, again in (("a", False), ("a", True), ("b", False)):
+        (tmp_path / "data.jsonl").write_text(text)
+        run_once(tmp_path, "models", ["--version"], inputs=[tmp_path / "data.jsonl"])
+        assert ("finished before: " in capfd.readouterr().err) == again
 
 
 @pytest.mark.pocket
