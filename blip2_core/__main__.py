@@ -21,7 +21,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,7 +29,7 @@ from . import __version__, attend_command, checkpoint_commands
 from .answer_settings import AnswerSettings
 from .builtin import BUILTIN_MODELS
 from .builtin import command as builtin_command
-from .decoding import MODES, adjusted, caption_settings
+from .decoding import MODES, adjusted, caption_notice, caption_settings
 from .errors import Blip2Error, SettingsError
 from .precisions import PRECISIONS
 
@@ -130,6 +130,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--model", default="pocket", metavar="NAME", help=f"{names}, a folder or a hub id (%(default)s)")
     add("--precision", default="auto", choices=PRECISIONS, help="of the language model's weights (%(default)s)")
     add("--device", default="auto", help='"auto", "cpu", "cuda" or "cuda:1" (%(default)s)')
+    add("--device-map", choices=("auto",), help="deal the language model out over all GPUs and the RAM behind them")
     add("--allow-pickle", action="store_true", help="also read .bin weights; only from people you trust")
 
 
@@ -241,8 +242,9 @@ def run_chat(args: argparse.Namespace) -> int:
     """Read questions line by line and answer them until the lines end."""
     from .image import open_image
 
-    settings, image = adjusted(AnswerSettings(), _given(args)), open_image(args.image)
+    given, image = _given(args), open_image(args.image)
     chat = _load(args)[0].chat()
+    settings = adjusted(replace(chat.blip2.answer_settings(), num_beams=1), given)
     chat.see(image)
     prompt = "> " if sys.stdin.isatty() else ""
     if prompt:
@@ -307,10 +309,13 @@ def _load(args: argparse.Namespace) -> "tuple[Blip2, LoadReport]":
             device=args.device,
             progress=bar,
             allow_pickle=args.allow_pickle,
+            device_map=args.device_map,
             report=reports.append,
         )
     if sys.stderr.isatty():
         print(f"{args.model}: {reports[0]}", file=sys.stderr)
+    if args.run in (run_ask, run_chat, run_rank) and (notice := caption_notice(blip2.model.config)):
+        print(f"note: {args.model}: {notice}", file=sys.stderr)
     return blip2, reports[0]
 
 

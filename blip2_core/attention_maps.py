@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from .errors import QuestionError, SettingsError, ShapeError
 from .language import PromptInputs, Turn, check_question
+from .out_of_memory import freed_when_full
 from .ranking import candidate_ids, check_candidates
 from .vision import HybridViTConfig
 
@@ -48,9 +49,9 @@ class QueryAttention:
 
     Args:
         layers: which layers of the Q-Former see the picture.
-        weights: (layers, Q, H, W) floats on the grid of patches, averaged over heads; a query's weights sum up to 1
-            together with what it gave the class token.
-        class_token: (layers, Q) floats, what each query gave the class token, which has no place in the picture.
+        weights: (layers, heads, Q, H, W) floats on the grid of patches; what one head of a query gives them sums up to
+            1 together with what it gives the class token.
+        class_token: (layers, heads, Q) floats, what went to the class token, which has no place in the picture.
         box: left, top, right, bottom of the picture on the grid, whose cells have the size 1.
     """
 
@@ -61,8 +62,8 @@ class QueryAttention:
 
     @property
     def mean(self) -> np.ndarray:
-        """(Q, H, W) floats: the mean over layers."""
-        return self.weights.mean(axis=0)
+        """(Q, H, W) floats: the mean over layers and heads."""
+        return self.weights.mean(axis=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,6 @@ class Relevance:
     box: Box
 
 
-@torch.no_grad()
 def query_attention(blip2: "Blip2", image: "ImageSource | SeenImage", question: str) -> QueryAttention:
     """Where each query looks in a picture when it is told this question.
 
@@ -93,13 +93,23 @@ def query_attention(blip2: "Blip2", image: "ImageSource | SeenImage", question: 
         ImageError: the picture cannot be read.
         QuestionError: the question cannot be asked.
     """
+    return watched_prompt(blip2, image, question)[1]
+
+
+@freed_when_full()
+@torch.no_grad()
+def watched_prompt(blip2: "Blip2", image: "ImageSource | SeenImage", question: str) -> tuple[Tensor, QueryAttention]:
+    """The visual prompt of a picture and a question, (1, Q, Dl), and where each query looked while it was made.
+
+    Arguments and errors as for `query_attention`; the Q-Former runs once.
+    """
     question = check_question(question)
     with _watched(blip2.model.qformer) as weights:
-        blip2.visual_prompt([blip2.see(image)], [question])
-    found = torch.stack([layer[0].float().mean(0).cpu() for layer in weights])  # (layers, Q, N)
+        visual_prompt = blip2.visual_prompt([blip2.see(image)], [question])
+    found = torch.stack([layer[0].float().cpu() for layer in weights])  # (layers, heads, Q, N)
     side, box = _grid(blip2.model.config.vision_config, found.shape[-1])
     layers = blip2.model.qformer.encoder.layer
-    return QueryAttention(
+    return visual_prompt, QueryAttention(
         layers=tuple(index for index, layer in enumerate(layers) if layer.sees_image),
         weights=found[..., 1:].unflatten(-1, (side, side)).numpy(),
         class_token=found[..., 0].numpy(),
@@ -107,6 +117,7 @@ def query_attention(blip2: "Blip2", image: "ImageSource | SeenImage", question: 
     )
 
 
+@freed_when_full()
 def relevance(
     blip2: "Blip2",
     image: "ImageSource | SeenImage",

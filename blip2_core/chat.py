@@ -8,6 +8,7 @@ a gift of its language model, not something it learned.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .answer import Answer, AnswerSettings, AnswerStream
@@ -71,13 +72,14 @@ class ChatSession:
         self.last_answer: Answer | None = None
 
     def ask(self, question: str, settings: AnswerSettings | None = None) -> str:
-        """Ask about the picture and wait for the whole answer.
+        """Ask about the picture and wait for the whole answer; without settings, as the model's family answers.
 
         Raises:
             NoImageError: no picture was seen yet.
             QuestionError: the question cannot be asked.
         """
-        seen, question, settings = self._ready(question, settings)
+        seen, question = self._ready(question)
+        settings = settings or self.blip2.answer_settings()
         history, sent = self.history, self._fitting_history(question, settings)
         self.last_answer = None
         answer = self.blip2.ask(seen, question, settings, sent)
@@ -88,13 +90,15 @@ class ChatSession:
         """Ask about the picture and get the answer piece by piece.
 
         Closing the returned generator stops the work within one token; what was said until then stays in the history.
+        Without settings it is answered as the model's family does, but without beams.
 
         Raises:
             NoImageError: no picture was seen yet.
             QuestionError: the question cannot be asked.
             SettingsError: beams, which have nothing to show before the end.
         """
-        seen, question, settings = self._ready(question, settings)
+        seen, question = self._ready(question)
+        settings = settings or replace(self.blip2.answer_settings(), num_beams=1)
         history, sent = self.history, self._fitting_history(question, settings)
         self.last_answer = None
         self._stream = self.blip2.stream(seen, question, settings, sent)
@@ -120,10 +124,10 @@ class ChatSession:
             raise QuestionError("question: nothing was asked yet; ask a question first.")
         return self.stream(turn[0], settings)
 
-    def _ready(self, question: str, settings: AnswerSettings | None) -> tuple["SeenImage", str, AnswerSettings]:
+    def _ready(self, question: str) -> tuple["SeenImage", str]:
         if self._seen is None:
             raise NoImageError("the session has no image yet. Call session.see(image) before session.ask(...).")
-        return self._seen, check_question(question), settings or AnswerSettings()
+        return self._seen, check_question(question)
 
     def _fitting_history(self, question: str, settings: AnswerSettings) -> list[Turn]:
         """The latest turns that fit into the budget in front of the question; says how many did not."""

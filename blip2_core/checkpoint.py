@@ -6,11 +6,13 @@ each comes from, and its sha256.
 
 import json
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -19,25 +21,28 @@ from transformers.utils import logging
 
 from .builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, load_trunk
 from .config import HybridBlip2Config
-from .errors import Blip2Error, CheckpointError, SettingsError
+from .errors import CheckpointError, SettingsError, brief
 from .image import ImageProcessor
-from .language import PromptTemplate, make_adapter, template_for
-from .memory import LoadReport, choose_precision, weigh
+from .language import make_adapter, template_for
+from .loading_plan import build, plan_load
+from .memory import LoadReport, weigh
 from .model import Blip2, Blip2Model
 from .model_folder import (
-    brief,
     download_again,
-    expect_answering,
+    expect_one_width,
+    expect_same_vocabulary,
     expect_weights,
     find_folder,
-    read_config,
     read_tokenizer,
     shard_files,
-    weight_shape,
 )
+from .out_of_memory import freed_when_full, is_full
+from .placement import check_device_map
 from .precisions import QUANTIZED
 from .quantize import language_dtype, pick_device, quantization_settings
+from .weight_progress import told_in_bytes
 
+SHARD_NAMES, SHARD_INDEX = "model{suffix}.safetensors", "model.safetensors.index.json"
 SHARD_SIZE = "9MB"  # a Space wants Git LFS for files of 10 MB and more
 LANGUAGE_PART, TRUNK_PART = "language_model", "vision_model.trunk"
 HF_CLASSES = {"blip-2": "Blip2ForConditionalGeneration", "instructblip": "InstructBlipForConditionalGeneration"}
@@ -51,6 +56,8 @@ def load(
     progress: Progress | None = None,
     allow_pickle: bool = False,
     report: Callable[[LoadReport], None] | None = None,
+    device_map: str | None = None,
+    max_memory: Mapping[int | str, int] | None = None,
 ) -> Blip2:
     """Load a model that answers questions about pictures.
 
@@ -58,34 +65,52 @@ def load(
         name: a built-in name, a folder, or a hub id such as "Salesforce/blip2-opt-2.7b".
         precision: "auto", "fp32", "bf16", "fp16", "int8" or "int4".
         device: "auto", "cpu" or "cuda".
-        progress: told (done bytes, total bytes, what) while frozen parts are fetched.
+        progress: told (done bytes, total bytes, what) while files are fetched and weights are read.
         allow_pickle: also read `.bin` weights, which can only be trusted from people you trust.
         report: told which precision was taken and why, and what is where, once the weights are there.
+        device_map: "auto" deals the language model's layers out over all GPUs, the RAM behind them, and the disk;
+            left out, all is on `device`.
+        max_memory: for "auto", the bytes that may be taken of each place: the number of a GPU, "cpu" or "disk".
 
     Raises:
         CheckpointError: there is no such model, its folder does not fit together, or it does not fit into the memory.
         FrozenPartError: a frozen part cannot be fetched.
-        SettingsError: a precision or device that cannot be had here.
+        SettingsError: a precision, a device or a device map that cannot be had here.
+        MissingExtraError: int8 or int4 without a bitsandbytes that works.
     """
-    folder = find_folder(str(name), allow_pickle=allow_pickle)
-    config = read_config(folder)
-    expect_answering(folder, config)
+    check_device_map(device_map)
     place = pick_device(device)
+    want: dict[str, Any] = {"name": str(name), "device_map": device_map, "max_memory": max_memory}
+    folder = find_folder(
+        str(name),
+        allow_pickle=allow_pickle,
+        progress=progress,
+        look=lambda peeked: plan_load(peeked, precision, place, **want),
+    )
+    plan = plan_load(folder, precision, place, **want)
+    config, chosen = plan.config, plan.choice.precision
     expect_weights(folder, allow_pickle=allow_pickle and not isinstance(config, HybridBlip2Config))
-    with torch.device("meta"):
-        skeleton = _build(folder, config)
-    _expect_one_width(folder, skeleton)
-    apart = isinstance(config, HybridBlip2Config) and bool(config.frozen_parts)
-    choice = choose_precision(precision, skeleton, device=place, name=str(name), apart=apart)
-    chosen, began = choice.precision, time.perf_counter()
-    if isinstance(config, HybridBlip2Config) and config.frozen_parts:
-        model, text_folder = _load_hybrid(folder, config, precision=chosen, device=place, progress=progress)
-    else:
-        _expect_same_vocabulary(folder, read_tokenizer(folder), skeleton, template_for(config, folder))
-        model, text_folder = _load_whole(folder, config, skeleton, precision=chosen, device=place), folder
+    expect_one_width(folder, plan.skeleton)
+    began = time.perf_counter()
+    with freed_when_full(CheckpointError, _too_small(folder, chosen)):
+        if isinstance(config, HybridBlip2Config) and config.frozen_parts:
+            model, text_folder = _load_hybrid(folder, config, precision=chosen, device=place, progress=progress)
+        else:
+            text_folder = folder
+            expect_same_vocabulary(folder, read_tokenizer(folder), plan.skeleton, template_for(config, folder))
+            options = _options(config, plan.skeleton, precision=chosen, device=place) | {
+                "device_map": dict(plan.device_map)
+            }
+            with told_in_bytes(progress, plan.skeleton, bytes_each=options["dtype"].itemsize):
+                model = _load_whole(folder, config, options)
     if report is not None:
-        report(LoadReport(choice, weigh(model), time.perf_counter() - began))
+        report(LoadReport(plan.choice, weigh(model), time.perf_counter() - began))
     return assemble(model, folder, text_folder=text_folder, name=str(name), precision=chosen)
+
+
+def _too_small(folder: Path, precision: str) -> str:
+    smaller = {"int4": "", "int8": "--precision int4 or "}.get(precision, "--precision int8 or ")
+    return f"{folder}: the GPU has too little memory, what was taken is free again. Use {smaller}--device cpu."
 
 
 def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, precision: str) -> Blip2:
@@ -100,7 +125,7 @@ def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, p
     """
     tokenizer = read_tokenizer(text_folder)
     template = template_for(model.config, folder)
-    _expect_same_vocabulary(text_folder, tokenizer, model, template)
+    expect_same_vocabulary(text_folder, tokenizer, model, template)
     qformer_folder = folder / "qformer_tokenizer"
     qformer_tokenizer = read_tokenizer(qformer_folder, truncation_side="left") if qformer_folder.is_dir() else None
     adapter = make_adapter(model.language_model, tokenizer, template)
@@ -111,47 +136,6 @@ def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, p
             f"{size}. They belong to different models: copy the folder again."
         )
     return Blip2(model, adapter, processor, qformer_tokenizer, name, precision)
-
-
-def _expect_same_vocabulary(folder: Path, tokenizer: Any, model: Blip2Model, template: PromptTemplate) -> None:
-    """Raise unless tokenizer and language model can be of one model: by the number of tokens, and what ends an answer.
-
-    A config may name an end that the tokenizer never writes, as long as it is no ordinary word: Vicuna's does.
-    """
-    rows = len(_embeddings(model))
-    if len(tokenizer) > rows:
-        raise CheckpointError(
-            f"{folder}: the tokenizer has {len(tokenizer)} tokens, the language model {rows} embeddings. "
-            "They belong to different models: copy the folder again."
-        )
-    config: Any = model.language_model.config
-    ends = tokenizer.encode(template.answer_end, add_special_tokens=False)
-    named = config.eos_token_id if isinstance(config.eos_token_id, list | tuple) else [config.eos_token_id]
-    special = tokenizer.added_tokens_decoder
-    words = [token for token in named if token is not None and token < len(tokenizer) and token not in special]
-    if len(ends) == 1 and ends[0] in named:
-        return
-    if words or config.is_encoder_decoder:
-        raise CheckpointError(
-            f"{folder}: the language model ends an answer with token {named[0]}, which this tokenizer reads as "
-            f"{tokenizer.decode(named[:1])!r}. They belong to different models: copy the folder again."
-        )
-
-
-def _expect_one_width(folder: Path, skeleton: Blip2Model) -> None:
-    """Raise where the files hold a projection for a language model of another width; only headers are read."""
-    embeddings = next(key for key, tensor in skeleton.named_parameters() if tensor is _embeddings(skeleton))
-    rows, found = weight_shape(folder, embeddings), weight_shape(folder, "language_projection.weight")
-    if rows and found and rows[-1] != found[0]:
-        raise CheckpointError(
-            f"{folder}: the projection writes vectors of width {found[0]}, the language model reads width {rows[-1]}. "
-            "They belong to different models: copy the folder again."
-        )
-
-
-def _embeddings(model: Blip2Model) -> Tensor:
-    embeddings: Any = model.get_input_embeddings()
-    return embeddings.weight
 
 
 def save(blip2: Blip2, folder: str | Path, *, dtype: torch.dtype = torch.float32, with_frozen_parts: bool = False):
@@ -173,8 +157,10 @@ def save(blip2: Blip2, folder: str | Path, *, dtype: torch.dtype = torch.float32
         for key, tensor in model.state_dict().items()
         if not (outside and key.startswith(outside))
     }
-    model.save_pretrained(folder, state_dict=state, max_shard_size=SHARD_SIZE)
-    _sign(folder, parts)
+    if parts:
+        _save_signed(folder, config, state, parts)
+    else:
+        model.save_pretrained(folder, state_dict=state, max_shard_size=SHARD_SIZE)
     _finish_config(folder, config, drop_frozen_parts=with_frozen_parts)
     blip2.image_processor.save(folder)
     blip2.template.save(folder)
@@ -184,10 +170,23 @@ def save(blip2: Blip2, folder: str | Path, *, dtype: torch.dtype = torch.float32
         blip2.adapter.tokenizer.save_pretrained(folder)
 
 
-def _sign(folder: Path, parts: dict[str, FrozenPart]) -> None:
-    """Write into the weights which frozen parts they were trained on: on others they mean nothing."""
-    for shard in shard_files(folder) if parts else ():
-        save_file(load_file(shard), shard, {"format": "pt", **{name: part.sha256 for name, part in parts.items()}})
+def _save_signed(
+    folder: Path, config: PreTrainedConfig, state: dict[str, Tensor], parts: dict[str, FrozenPart]
+) -> None:
+    """As `save_pretrained`, and each file says which frozen parts it was trained on: on others it means nothing."""
+    firsts: dict[int, str] = {}  # of tied weights the first goes into the file
+    state = {key: tensor for key, tensor in state.items() if firsts.setdefault(tensor.data_ptr(), key) == key}
+    shards = split_torch_state_dict_into_shards(state, filename_pattern=SHARD_NAMES, max_shard_size=SHARD_SIZE)
+    for old in (*folder.glob("model-*-of-*.safetensors"), folder / "model.safetensors", folder / SHARD_INDEX):
+        old.unlink(missing_ok=True)
+    signed = {"format": "pt", **{name: part.sha256 for name, part in parts.items()}}
+    for file, keys in shards.filename_to_tensors.items():
+        save_file({key: state[key].contiguous() for key in keys}, folder / file, signed)
+    if shards.is_sharded:
+        index = {"metadata": shards.metadata, "weight_map": shards.tensor_to_filename}
+        (folder / SHARD_INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+    config.architectures = [Blip2Model.__name__]
+    config.save_pretrained(folder)
 
 
 def _expect_own_parts(folder: Path, parts: dict[str, FrozenPart]) -> None:
@@ -218,24 +217,31 @@ def _frozen_parts(config: PreTrainedConfig) -> dict[str, FrozenPart]:
     return {name: FrozenPart.from_dict(name, values) for name, values in named.items()}
 
 
-def _load_whole(
-    folder: Path, config: PreTrainedConfig, skeleton: Blip2Model, *, precision: str, device: torch.device
-) -> Blip2Model:
-    """A folder that has all its weights."""
+def _options(config: Any, skeleton: Blip2Model, *, precision: str, device: torch.device) -> dict[str, Any]:
+    """What `from_pretrained` is told about a precision."""
     dtype = language_dtype(precision, device=device, model_type=config.text_config.model_type)
-    options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
+    options: dict[str, Any] = {"dtype": dtype}
     if precision in QUANTIZED:
         others = ("vision_model", "qformer", "language_projection")
         options["quantization_config"] = quantization_settings(
             skeleton.language_model, precision, dtype=dtype, also_skip=others
         )
+    return options
+
+
+def _load_whole(folder: Path, config: PreTrainedConfig, options: dict[str, Any]) -> Blip2Model:
+    """A folder that has all its weights."""
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        loaded: Any = Blip2Model.from_pretrained(
-            folder, config=config, output_loading_info=True, ignore_mismatched_sizes=True, **options
-        )
+        with warnings.catch_warnings():  # accelerate looks for modules, and the queries are a parameter
+            warnings.filterwarnings("ignore", message=r"The following device_map keys do not match .*'query_tokens'")
+            loaded: Any = Blip2Model.from_pretrained(
+                folder, config=config, output_loading_info=True, ignore_mismatched_sizes=True, **options
+            )
     except Exception as error:
+        if is_full(error):
+            raise
         raise _unreadable(folder, error) from None
     finally:
         logging.set_verbosity(level)
@@ -244,20 +250,7 @@ def _load_whole(
     return model
 
 
-def _build(folder: Path, config: PreTrainedConfig, language_model: PreTrainedModel | None = None) -> Blip2Model:
-    """The model that a config describes, without its weights."""
-    try:
-        return Blip2Model(config, language_model)
-    except Blip2Error:
-        raise
-    except Exception as error:  # the parts check what they are given, or stumble over it
-        file = folder / "config.json"
-        raise CheckpointError(f"{file}: this config does not fit together: {brief(error)}.") from None
-
-
 def _unreadable(folder: Path, error: Exception) -> CheckpointError:
-    if isinstance(error, torch.OutOfMemoryError):
-        return CheckpointError(f"{folder}: the GPU has too little memory. Use --precision int8 or --device cpu.")
     if not any(shard.is_file() for shard in shard_files(folder)):
         return CheckpointError(
             f"{folder}: expected a pickle of tensors alone; this one is damaged or holds other things, which are never "
@@ -292,7 +285,7 @@ def _load_hybrid(
     if LANGUAGE_PART in parts:
         text_folder = ensure_language_model(parts[LANGUAGE_PART], progress=progress)
         language_model = load_language_model(text_folder, config, precision=precision, device=device)
-    model = _build(folder, config, language_model)
+    model = build(folder, config, language_model)
     state = _read_state(folder)
     if TRUNK_PART in parts:
         state |= {f"{TRUNK_PART}.{key}": tensor for key, tensor in load_trunk(parts[TRUNK_PART]).items()}

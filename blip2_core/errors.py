@@ -66,3 +66,8 @@ class TrainingError(Blip2Error, RuntimeError):
 
 class MissingExtraError(Blip2Error, ImportError):
     """An optional package is not installed."""
+
+
+def brief(error: Exception) -> str:
+    """The message of somebody else's error, on one line and short."""
+    return " ".join(str(error).split())[:200].rstrip(" .") or type(error).__name__

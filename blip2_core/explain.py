@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .attention_maps import QueryAttention, watched_prompt
 from .language import check_question
+from .out_of_memory import freed_when_full
 
 if TYPE_CHECKING:
     from .model import Blip2, ImageSource, SeenImage
@@ -49,7 +51,6 @@ class Explanation:
     nearest_words: tuple[tuple[tuple[str, float], ...], ...]
 
 
-@torch.no_grad()
 def explain(blip2: "Blip2", image: "ImageSource | SeenImage", question: str, *, words: int = 5) -> Explanation:
     """Follow one picture and one question up to the language model.
 
@@ -63,9 +64,19 @@ def explain(blip2: "Blip2", image: "ImageSource | SeenImage", question: str, *, 
         ImageError: the picture cannot be read.
         QuestionError: the question cannot be asked.
     """
+    return explain_and_watch(blip2, image, question, words=words)[0]
+
+
+@freed_when_full()
+@torch.no_grad()
+def explain_and_watch(
+    blip2: "Blip2", image: "ImageSource | SeenImage", question: str, *, words: int = 5
+) -> tuple[Explanation, QueryAttention]:
+    """As `explain`, and where each query looked on the way; the Q-Former runs once for both."""
     question = check_question(question)
     seen = blip2.see(image)
-    visual_prompt = blip2.visual_prompt([seen], [question])[0]  # (Q, Dl)
+    found, looked = watched_prompt(blip2, seen, question)
+    visual_prompt = found[0]  # (Q, Dl)
     prompt = blip2.prompt(question)
     size, width = blip2.image_processor.image_size, blip2.model.query_tokens.shape[-1]
     read = blip2.qformer_tokenizer(question).input_ids if blip2.qformer_tokenizer else []
@@ -77,7 +88,7 @@ def explain(blip2: "Blip2", image: "ImageSource | SeenImage", question: str, *, 
         Station("visual_prompt", "projected to the language model's width", tuple(visual_prompt.shape)),
         Station("prompt", "tokens that the language model reads after it", (blip2.adapter.count_tokens(prompt),)),
     )
-    return Explanation(stations, prompt, nearest_words(blip2, visual_prompt, words))
+    return Explanation(stations, prompt, nearest_words(blip2, visual_prompt, words)), looked
 
 
 def nearest_words(blip2: "Blip2", visual_prompt: Tensor, count: int) -> tuple[tuple[tuple[str, float], ...], ...]:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .errors import CheckpointError
-from .model_folder import brief, expect_weights, find_folder, only_scores, read_config, shard_files
+from .errors import CheckpointError, brief
+from .model_folder import expect_weights, find_folder, only_scores, read_config, shard_files
 
 _NAMES = (
     (r"^visual_encoder\.cls_token$", "vision_model.embeddings.class_embedding"),
@@ -138,6 +138,10 @@ def convert_lavis(file: str | Path, base: str | Path, out: str | Path) -> LavisR
         if _POSITIONS in weights:
             _set_image_size(unfinished, weights[_POSITIONS], patch=config.vision_config.patch_size)
         unfinished.rename(out)
+    except (OSError, SafetensorError, shutil.Error) as error:
+        raise CheckpointError(
+            f"{out}: the folder cannot be written ({brief(error)}). Make room or name another place; nothing was left."
+        ) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return LavisReport(tuple(sorted(weights)), tuple(sorted(kept)), unused)

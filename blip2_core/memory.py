@@ -73,16 +73,23 @@ def estimate_memory(skeleton: Any, precision: str, *, device: torch.device, apar
     """
     text = skeleton.config.text_config
     dtype = language_dtype(precision, device=device, model_type=text.model_type)
+    weights = sum(count for _, count in weight_bytes(skeleton, precision, device=device, apart=apart))
+    largest = max(parameter.numel() for parameter in skeleton.parameters())
+    return MemoryNeed(weights, _cached_numbers(text) * dtype.itemsize, largest * dtype.itemsize)
+
+
+def weight_bytes(
+    skeleton: Any, precision: str, *, device: torch.device, apart: bool = False
+) -> Iterator[tuple[str, int]]:
+    """The name of each weight of a model and the bytes that it will take; arguments as for `estimate_memory`."""
+    dtype = language_dtype(precision, device=device, model_type=skeleton.config.text_config.model_type)
     exact = tuple(skeleton._keep_in_fp32_modules_strict) + (("vision_model",) if apart else ())
     quantized = {f"{LANGUAGE_MODEL}.{name}.weight" for name in quantized_layers(skeleton.language_model, precision)}
-    weights = largest = 0
     for name, parameter in skeleton.named_parameters():
         if name in quantized:
-            weights += _quantized_bytes(parameter.shape, precision)
+            yield name, _quantized_bytes(parameter.shape, precision)
         else:
-            weights += parameter.numel() * (4 if name.startswith(exact) else dtype.itemsize)
-        largest = max(largest, parameter.numel())
-    return MemoryNeed(weights, _cached_numbers(text) * dtype.itemsize, largest * dtype.itemsize)
+            yield name, parameter.numel() * (4 if name.startswith(exact) else dtype.itemsize)
 
 
 def _quantized_bytes(shape: torch.Size, precision: str) -> int:
@@ -161,15 +168,15 @@ def choose_precision(
 def _needs(skeleton: Any, *, device: torch.device, apart: bool) -> dict[str, MemoryNeed]:
     """What each precision that works on the device takes, the one that takes most first."""
     no_half = device.type == "cpu" or is_t5(skeleton.config.text_config.model_type)
-    works = ["fp32", *([] if no_half else ["fp16"]), "bf16", *_quantizing(skeleton)]
+    works = ["fp32", *([] if no_half else ["fp16"]), "bf16", *_quantizing(skeleton, device)]
     needs = {name: estimate_memory(skeleton, name, device=device, apart=apart) for name in works}
     return dict(sorted(needs.items(), key=lambda item: -item[1].total))
 
 
-def _quantizing(skeleton: Any) -> list[str]:
+def _quantizing(skeleton: Any, device: torch.device) -> list[str]:
     """The quantized precisions that this model can be loaded in here: not a language model between our own weights."""
     outside = skeleton.config.frozen_parts if isinstance(skeleton.config, HybridBlip2Config) else {}
-    if not can_quantize() or (outside and LANGUAGE_MODEL not in outside):
+    if not can_quantize(device) or (outside and LANGUAGE_MODEL not in outside):
         return []
     return [name for name in QUANTIZED if quantized_layers(skeleton.language_model, name)]
 
@@ -269,7 +276,8 @@ def weigh(model: nn.Module) -> tuple[LoadedPart, ...]:
     held: Counter[tuple[str, str, str]] = Counter()
     owners: set[tuple[str, tuple[str, str, str]]] = set()
     for name, parameter in model.named_parameters():
-        key = name.partition(".")[0], _precision_of(parameter), str(parameter.device)
+        place = "RAM or disk, copied when needed" if parameter.is_meta else str(parameter.device)
+        key = name.partition(".")[0], _precision_of(parameter), place
         held[key] += _held_bytes(parameter)
         owner = name.rpartition(".")[0], key
         modules[key] += owner not in owners

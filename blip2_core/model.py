@@ -51,6 +51,7 @@ class Blip2Model(PreTrainedModel):
     _supports_attention_backend = True
     _keep_in_fp32_modules_strict = ["query_tokens", "qformer", "language_projection"]
     _no_split_modules = ["Blip2EncoderLayer", "QFormerLayer", "TransformerEncoderLayer"]
+    _skip_keys_device_placement = ["past_key_values"]  # a cache stays with the layer that wrote it
     _keys_to_ignore_on_load_unexpected = [r"qformer\.embeddings\.position_ids"]  # a buffer of InstructBLIPs of 2023
 
     def __init__(self, config: PreTrainedConfig, language_model: PreTrainedModel | None = None):

@@ -3,18 +3,22 @@
 A folder is in the Hugging Face layout: config.json, safetensors in one file or in shards with an index, a tokenizer.
 """
 
-import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedConfig
 
 from .builtin import BUILTIN_MODELS, builtin_folder
+from .builtin.frozen_parts import Progress
 from .config import CONFIG_CLASSES
-from .errors import Blip2Error, CheckpointError
+from .errors import Blip2Error, CheckpointError, brief
+from .hub import download
+from .language import PromptTemplate
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 PICKLE, PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
@@ -22,12 +26,20 @@ _HUB_FOLDER = "models--"  # its cache keeps models--NAME/snapshots/REVISION
 _LFS_POINTER = b"version https://git-lfs"
 
 
-def find_folder(name: str, *, allow_pickle: bool) -> Path:
+def find_folder(
+    name: str,
+    *,
+    allow_pickle: bool,
+    progress: Progress | None = None,
+    look: Callable[[Path], object] | None = None,
+) -> Path:
     """The folder of a built-in model, a folder on disk, or the hub's, downloaded.
 
     Args:
         name: what the person asked for.
         allow_pickle: also download `.bin` weights.
+        progress: told (done bytes, total bytes, what) while the hub's files come.
+        look: called with a folder that has config.json alone before the rest of it is downloaded; may raise.
 
     Raises:
         CheckpointError: there is no such model.
@@ -42,43 +54,11 @@ def find_folder(name: str, *, allow_pickle: bool) -> Path:
             "belongs to: python -m blip2_core convert FILE OUT --like HUB_ID_OR_FOLDER"
         )
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _from_hub(name, allow_pickle=allow_pickle)
+        return download(name, allow_pickle=allow_pickle, progress=progress, look=look)
     raise CheckpointError(
         f"{name[:200]}: expected a built-in model ({', '.join(BUILTIN_MODELS)}), a folder, or a hub id like "
         "Salesforce/blip2-opt-2.7b; there is no such folder. See: python -m blip2_core models"
     )
-
-
-def _from_hub(name: str, *, allow_pickle: bool) -> Path:
-    from huggingface_hub import errors, snapshot_download
-
-    unwanted = ["*.pth", "*.h5", "*.msgpack"]
-    try:
-        folder = Path(snapshot_download(name, ignore_patterns=[*unwanted, "*.bin"]))
-        if allow_pickle and not any(folder.glob("*.safetensors")):
-            folder = Path(snapshot_download(name, ignore_patterns=unwanted))
-        return folder
-    except errors.HFValidationError:
-        problem = "expected a hub id like Salesforce/blip2-opt-2.7b; this is none."
-    except errors.GatedRepoError:
-        problem = "the hub gives it to those only who accepted its terms. Accept them on its page, then: hf auth login"
-    except errors.RepositoryNotFoundError:
-        problem = "the hub has no such model, or it is private. Check the name, or log in: hf auth login"
-    except errors.IncompleteSnapshotError:
-        problem = (
-            f"its download is half-finished, and the hub cannot be reached. Finish it when online: hf download {name}"
-        )
-    except errors.LocalEntryNotFoundError:
-        problem = f"not on disk, and the hub cannot be reached. Download it when online: hf download {name}"
-    except Exception as error:  # of the network, the disk, or one of several libraries between them
-        problem = _why_it_stopped(name, error)
-    raise CheckpointError(f"{name[:200]}: {problem}") from None
-
-
-def _why_it_stopped(name: str, error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full. Make room and go on with: hf download {name}"
-    return f"the download stopped ({brief(error)}). Go on with: hf download {name}"
 
 
 def download_again(folder: Path) -> str:
@@ -231,6 +211,55 @@ def read_tokenizer(folder: Path, *, truncation_side: str = "right") -> Any:
         ) from None
 
 
-def brief(error: Exception) -> str:
-    """The message of somebody else's error, on one line and short."""
-    return " ".join(str(error).split())[:200].rstrip(" .") or type(error).__name__
+def expect_same_vocabulary(folder: Path, tokenizer: Any, model: Any, template: PromptTemplate) -> None:
+    """Raise unless tokenizer and language model can be of one model: by the number of tokens, and what ends an answer.
+
+    A config may name an end that the tokenizer never writes, as long as it is no ordinary word: Vicuna's does.
+
+    Args:
+        folder: where the tokenizer is.
+        tokenizer: what was read there.
+        model: a `Blip2Model`, on the meta device or not.
+        template: that the model answers in.
+
+    Raises:
+        CheckpointError: they cannot be of one model.
+    """
+    rows = len(_embeddings(model))
+    if len(tokenizer) > rows:
+        raise CheckpointError(
+            f"{folder}: the tokenizer has {len(tokenizer)} tokens, the language model {rows} embeddings. "
+            "They belong to different models: copy the folder again."
+        )
+    config: Any = model.language_model.config
+    ends = tokenizer.encode(template.answer_end, add_special_tokens=False)
+    named = config.eos_token_id if isinstance(config.eos_token_id, list | tuple) else [config.eos_token_id]
+    special = tokenizer.added_tokens_decoder
+    words = [token for token in named if token is not None and token < len(tokenizer) and token not in special]
+    if len(ends) == 1 and ends[0] in named:
+        return
+    if words or config.is_encoder_decoder:
+        raise CheckpointError(
+            f"{folder}: the language model ends an answer with token {named[0]}, which this tokenizer reads as "
+            f"{tokenizer.decode(named[:1])!r}. They belong to different models: copy the folder again."
+        )
+
+
+def expect_one_width(folder: Path, skeleton: Any) -> None:
+    """Raise where the files hold a projection for a language model of another width; only headers are read.
+
+    Raises:
+        CheckpointError: the two widths differ.
+    """
+    embeddings = next(key for key, tensor in skeleton.named_parameters() if tensor is _embeddings(skeleton))
+    rows, found = weight_shape(folder, embeddings), weight_shape(folder, "language_projection.weight")
+    if rows and found and rows[-1] != found[0]:
+        raise CheckpointError(
+            f"{folder}: the projection writes vectors of width {found[0]}, the language model reads width {rows[-1]}. "
+            "They belong to different models: copy the folder again."
+        )
+
+
+def _embeddings(model: Any) -> Tensor:
+    embeddings: Any = model.get_input_embeddings()
+    return embeddings.weight

@@ -8,13 +8,14 @@ are.
 Papers: LLM.int8 (arXiv 2208.07339); NF4 and its double quantization, QLoRA (arXiv 2305.14314), section 3.
 """
 
+import functools
 import importlib.util
 import logging
 from typing import Any
 
 import torch
 
-from .errors import ConfigError, MissingExtraError, SettingsError
+from .errors import ConfigError, MissingExtraError, SettingsError, brief
 from .precisions import PRECISIONS, QUANTIZED
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -55,7 +56,7 @@ def pick_precision(precision: str, *, device: torch.device, model_type: str) -> 
 
     Raises:
         SettingsError: an unknown precision, or fp16 where it does not work.
-        MissingExtraError: int8 or int4 without bitsandbytes.
+        MissingExtraError: int8 or int4 without a bitsandbytes that works on the device.
     """
     if precision not in PRECISIONS:
         raise SettingsError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
@@ -65,11 +66,19 @@ def pick_precision(precision: str, *, device: torch.device, model_type: str) -> 
         raise SettingsError("precision: fp16 overflows inside T5 and gives empty answers. Use bf16 or fp32.")
     if precision == "fp16" and device.type == "cpu":
         raise SettingsError("precision: fp16 is slow and inexact on a CPU. Use fp32, bf16 or int8.")
-    if precision in QUANTIZED and not can_quantize():
-        raise MissingExtraError(
-            f"{QUANTIZED[precision]}-bit weights need bitsandbytes. Install it with: pip install bitsandbytes"
-        )
+    if precision in QUANTIZED:
+        _expect_bitsandbytes(QUANTIZED[precision], device)
     return precision
+
+
+def _expect_bitsandbytes(bits: int, device: torch.device) -> None:
+    if not _is_installed():
+        raise MissingExtraError(f"{bits}-bit weights need bitsandbytes. Install it with: pip install bitsandbytes")
+    if not _is_absent(device) and (failure := _failure_on(device.type)):
+        raise MissingExtraError(
+            f"{bits}-bit weights need bitsandbytes; the one installed here does not work on this {device.type} "
+            f"({failure}). Install it again with: pip install --force-reinstall --no-deps bitsandbytes, or use bf16."
+        )
 
 
 def is_t5(model_type: str) -> bool:
@@ -77,9 +86,29 @@ def is_t5(model_type: str) -> bool:
     return model_type in ("t5", "mt5")
 
 
-def can_quantize() -> bool:
-    """Whether bitsandbytes is installed."""
+def can_quantize(device: torch.device) -> bool:
+    """Whether bitsandbytes is installed and works on a device; of a GPU that is not here, whether it is installed."""
+    return _is_installed() and (_is_absent(device) or not _failure_on(device.type))
+
+
+def _is_absent(device: torch.device) -> bool:
+    return device.type == "cuda" and not torch.cuda.is_available()
+
+
+def _is_installed() -> bool:
     return importlib.util.find_spec("bitsandbytes") is not None
+
+
+@functools.cache
+def _failure_on(device_type: str) -> str:
+    """Why bitsandbytes does not work on a kind of device, "" if it does: it may lack its binary for this GPU."""
+    try:
+        from bitsandbytes.functional import int8_vectorwise_quant
+
+        int8_vectorwise_quant(torch.ones(1, NF4_BLOCK, dtype=torch.float16, device=device_type))
+    except Exception as error:  # whatever an import, a binary or a driver raises
+        return brief(error)
+    return ""
 
 
 def language_dtype(precision: str, *, device: torch.device, model_type: str) -> torch.dtype:

@@ -16,12 +16,12 @@ from transformers import PreTrainedConfig
 
 from .builtin.frozen_parts import FrozenPart, Progress, load_trunk
 from .checkpoint import TRUNK_PART
-from .errors import CheckpointError, QuestionError, SettingsError
+from .errors import CheckpointError, QuestionError, SettingsError, brief
 from .image import ImageProcessor, open_image
 from .matching import MatchingModel
 from .memory import free_memory, size
 from .model import ImageSource, SeenImage
-from .model_folder import brief, expect_weights, find_folder, only_scores, read_config, read_tokenizer, weight_files
+from .model_folder import expect_weights, find_folder, only_scores, read_config, read_tokenizer, weight_files
 from .out_of_memory import freed_when_full
 from .precisions import QUANTIZED
 from .quantize import DTYPES, pick_device, pick_precision
@@ -149,7 +149,7 @@ def load_scorer(
         name: a hub id or folder laid out as "Salesforce/blip2-itm-vit-g", or the `model/` folder of a stage-1 run.
         precision: of the image encoder: "auto", "fp32", "bf16" or "fp16"; all else is fp32.
         device: "auto", "cpu" or "cuda".
-        progress: told (done bytes, total bytes, what) while frozen parts are fetched.
+        progress: told (done bytes, total bytes, what) while files are fetched.
         allow_pickle: also read `.bin` weights, which can only be trusted from people you trust.
 
     Raises:
@@ -160,7 +160,7 @@ def load_scorer(
     chosen = pick_precision(precision, device=place, model_type="")
     if chosen in QUANTIZED:
         raise SettingsError(f"precision: {chosen} is for language models, and none scores texts. Use fp32 or bf16.")
-    folder = find_folder(str(name), allow_pickle=allow_pickle)
+    folder = find_folder(str(name), allow_pickle=allow_pickle, progress=progress, look=read_config)
     config = read_config(folder)
     _expect_heads(str(name), folder, config)
     expect_weights(folder, allow_pickle=allow_pickle)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
             siblings = [{"rfilename": str(file.relative_to(self.server.folder))} for file in self._files()]
             self._send(json.dumps({"id": self.server.name, "sha": SHA, "siblings": siblings}).encode())
         else:
-            self._send_file(self.server.folder / path.split(f"/resolve/{SHA}/")[1])
+            self._send_file(self.server.folder / re.split(r"/resolve/[^/]+/", path)[1])
 
     def _files(self) -> list[Path]:
         return sorted(file for file in self.server.folder.rglob("*") if file.is_file())
@@ -42,6 +43,9 @@ class _Handler(BaseHTTPRequestHandler):
         return {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
 
     def _send_file(self, file: Path) -> None:
+        if not file.is_file():
+            self._send(b"{}", status=404, **{"X-Error-Code": "EntryNotFound", "X-Repo-Commit": SHA})
+            return
         content = file.read_bytes()
         tag = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": SHA}
         withheld = self.command == "GET" and file.name == self.server.withholds

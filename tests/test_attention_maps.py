@@ -44,8 +44,10 @@ def blip2(folder):
 
 def test_the_weights_of_a_query_sum_up_to_one_with_the_class_token(blip2):
     found = query_attention(blip2, picture(), QUESTION)
-    assert found.layers == (0, 2) and found.weights.shape == (2, QUERIES, 2, 2)
-    sums = found.weights.sum((2, 3)) + found.class_token
+    heads = blip2.model.config.qformer_config.num_attention_heads
+    assert found.layers == (0, 2) and heads > 1 and found.weights.shape == (2, heads, QUERIES, 2, 2)
+    assert not np.allclose(found.weights[:, 0], found.weights[:, 1], atol=1e-3)
+    sums = found.weights.sum((3, 4)) + found.class_token
     assert np.allclose(sums, 1, atol=1e-5) and found.mean.shape == (QUERIES, 2, 2)
 
 
@@ -214,7 +216,7 @@ def test_blanking_what_matters_costs_an_answer_more_than_blanking_what_does_not(
 def test_in_pocket_the_question_decides_where_the_queries_look(pocket):
     seen = pocket.see(PHOTOS / "surfer.jpg")
     one, other = (query_attention(pocket, seen, text) for text in ("Where is the man?", "What colour is the sea?"))
-    assert one.weights.shape[2:] == (9, 9) and not np.allclose(one.weights, other.weights, atol=1e-3)
+    assert one.weights.shape[3:] == (9, 9) and not np.allclose(one.weights, other.weights, atol=1e-3)
     untold = replace(pocket, withholds_question=True)
     one, other = (query_attention(untold, seen, text) for text in ("Where is the man?", "What colour is the sea?"))
     assert np.array_equal(one.weights, other.weights)

@@ -25,6 +25,9 @@ class TinyBlip2:
         self.seen.append(image)
         return image
 
+    def answer_settings(self):
+        return AnswerSettings(max_new_tokens=3, num_beams=2)
+
     def prompt(self, question, history=()):
         return self.adapter.template.render(question, history)
 
@@ -52,6 +55,17 @@ def test_a_question_before_any_picture_says_what_to_do():
         with pytest.raises(NoImageError) as error:
             call("what is it?")
         assert str(error.value) == "the session has no image yet. Call session.see(image) before session.ask(...)."
+
+
+def test_without_settings_a_chat_answers_as_the_family_does_and_streams_without_beams(session):
+    asked = session.ask("what is it?")
+    session.forget()
+    assert asked == session.ask("what is it?", AnswerSettings(max_new_tokens=3, num_beams=2))
+    session.forget()
+    streamed = "".join(session.stream("what is it?"))
+    assert session.last_answer.num_tokens <= 3
+    session.forget()
+    assert streamed == "".join(session.stream("what is it?", AnswerSettings(max_new_tokens=3)))
 
 
 def test_the_picture_is_seen_once_for_many_questions(session):

@@ -159,7 +159,9 @@ def test_a_gpu_that_is_too_small_is_not_called_a_damaged_folder(folder, monkeypa
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("blip2_core.checkpoint.Blip2Model.from_pretrained", run_out)
-    assert refusal(folder) == "@: the GPU has too little memory. Use --precision int8 or --device cpu."
+    assert refusal(folder) == (
+        "@: the GPU has too little memory, what was taken is free again. Use --precision int8 or --device cpu."
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from families import picture
 from public_folders import write_folder, write_scorer_folder
 from public_layouts import BY_NAME
+from safetensors import SafetensorError
 from test_lavis import SIX, lavis_file
 
 from blip2_core.__main__ import main
@@ -70,6 +71,23 @@ def test_convert_writes_a_folder_that_answers(photo, tmp_path, capsys):
         "Not used, the model has no place for them: 4, such as "
     )
     assert load(tmp_path / "new").ask(photo, "What?", SIX) != load(base).ask(photo, "What?", SIX)
+
+
+def test_convert_leaves_nothing_where_the_disk_is_full(tmp_path, capsys, monkeypatch):
+    base = write_folder(BY_NAME["blip2-flan-t5-xl"], tmp_path / "base")
+    lavis_file("blip2-flan-t5-xl", tmp_path / "lavis.pth", with_vision=False)
+
+    def full(*_, **__):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("blip2_core.lavis.save_file", full)
+    code, out, err = run(capsys, "convert", tmp_path / "lavis.pth", tmp_path / "new", "--like", base)
+    assert (code, out) == (2, "")
+    assert err == (
+        f"error: {tmp_path / 'new'}: the folder cannot be written (Error while serializing: I/O error: No space left "
+        "on device (os error 28)). Make room or name another place; nothing was left.\n"
+    )
+    assert not list(tmp_path.glob("new*"))
 
 
 def test_convert_needs_the_model_that_the_file_belongs_to(tmp_path, capsys):

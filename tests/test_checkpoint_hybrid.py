@@ -9,6 +9,7 @@ import pytest
 import torch
 from families import DQ, QUERIES, picture, qformer_tokenizer
 from safetensors import safe_open
+from safetensors.torch import save_file
 from tiny import tiny_adapter
 from transformers import InstructBlipQFormerConfig
 
@@ -156,6 +157,20 @@ def test_weights_that_were_trained_on_another_frozen_part_are_refused(folder):
     with pytest.raises(CheckpointError) as caught:
         load(folder, device="cpu")
     assert f"was trained on the {TRUNK_PART} with sha256 {trained_on[:12]}" in str(caught.value)
+
+
+def test_every_file_is_signed_as_it_is_written_and_an_older_one_goes(hybrid, folder, monkeypatch):
+    """Also where there are several: a training that is stopped between two of them leaves no unsigned weights."""
+    monkeypatch.setattr("blip2_core.checkpoint.SHARD_SIZE", "20KB")
+    written = []
+    monkeypatch.setattr("blip2_core.checkpoint.save_file", lambda *args: written.append(args[1]) or save_file(*args))
+    save(hybrid, folder)
+    files = sorted(folder.glob("*.safetensors"))
+    assert len(files) > 2 and sorted(written) == files  # once each, and the one large file is gone
+    for file in files:
+        with safe_open(file, "pt") as content:
+            assert content.metadata()[TRUNK_PART] == hybrid.model.config.frozen_parts[TRUNK_PART]["sha256"]
+    assert load(folder).ask(picture(), QUESTION, SHORT) == hybrid.ask(picture(), QUESTION, SHORT)
 
 
 def test_a_frozen_part_that_is_described_by_halves_is_refused(folder):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import families
 import pytest
+from public_folders import write_folder
+from public_layouts import BY_NAME
 
 import blip2_core
 from blip2_core.__main__ import main
@@ -210,6 +212,21 @@ class TestAnswers:
         code, out, err = ask("ask", QUESTION, "--max-new-tokens", 2, "--precision", "int8")
         assert code == 0 and f"{model_folder}: int8 (asked for): " in err
         assert "  language_model: 14 modules in int8, " in err and "int8" not in out
+
+    def test_a_device_map_deals_out_what_one_device_would_hold_with_the_same_answer(self, ask):
+        short = ["--max-new-tokens", 4, "--device", "cpu"]
+        facts = json.loads(ask("ask", QUESTION, *short, "--device-map", "auto", "--json")[1])
+        assert facts["load"]["reason"] == "dealt out over the RAM"
+        assert ask("ask", QUESTION, *short)[1] == f"{facts['answer']}\n"
+
+    def test_who_asks_a_captioning_checkpoint_is_told_so_and_who_wants_a_caption_is_not(self, ask, tmp_path):
+        folder = write_folder(BY_NAME["blip2-opt-2.7b-coco"], tmp_path)
+        code, out, err = ask("ask", QUESTION, "--max-new-tokens", 2, model=folder)
+        assert code == 0 and err == (
+            f"note: {folder}: this checkpoint was tuned to write captions and answers questions badly; take the one "
+            "without -coco.\n"
+        )
+        assert ask("caption", "--max-new-tokens", 2, model=folder)[::2] == (0, "")
 
     def test_a_model_that_does_not_fit_is_one_line_with_the_nearest_choice_that_does(
         self, ask, model_folder, monkeypatch

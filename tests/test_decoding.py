@@ -10,7 +10,7 @@ from blip2_core.answer import generate_text
 from blip2_core.answer_settings import AnswerSettings
 from blip2_core.checkpoint import load
 from blip2_core.config import CONFIG_CLASSES
-from blip2_core.decoding import adjusted, answer_settings, caption_settings
+from blip2_core.decoding import adjusted, answer_settings, caption_notice, caption_settings
 from blip2_core.errors import SettingsError
 from blip2_core.language.prompts import CHATML, INSTRUCT, OPT, T5
 
@@ -77,6 +77,12 @@ def test_without_settings_a_model_answers_as_its_family_does(tmp_path):
     captions = AnswerSettings(min_new_tokens=8, max_new_tokens=30, num_beams=5)
     assert blip2.caption(seen) == blip2.caption(seen, captions)
     assert "".join(blip2.stream(seen, QUESTION)) == blip2.ask(seen, QUESTION, AnswerSettings(max_new_tokens=10))
+
+
+@pytest.mark.parametrize("checkpoint", PUBLISHED, ids=lambda checkpoint: checkpoint.name)
+def test_only_who_asks_a_captioning_checkpoint_is_told_so(checkpoint):
+    told = caption_notice(config_of(checkpoint.name))
+    assert (told is not None) == checkpoint.name.endswith("-coco")
 
 
 def test_what_a_person_gives_goes_before_the_family_s_own():

@@ -1,14 +1,16 @@
 """The road of one picture and one question, checked against the parts themselves."""
 
 import families
+import numpy as np
 import pytest
 import torch
 from families import DQ, DV, QUERIES, picture
 from tiny import WIDTH
 
+from blip2_core.attention_maps import query_attention
 from blip2_core.checkpoint import load
 from blip2_core.errors import QuestionError
-from blip2_core.explain import _is_word, explain, nearest_words
+from blip2_core.explain import _is_word, explain, explain_and_watch, nearest_words
 
 QUESTION = "what is the color?"
 
@@ -37,6 +39,15 @@ def test_a_visual_prompt_that_is_a_word_is_nearest_to_that_word(blip2):
         ((word, cosine), *others), *_ = nearest_words(blip2, row[None], count=3)
     assert word == tokens[place][1:] and cosine == pytest.approx(1.0, abs=1e-5)
     assert all(other <= cosine for _, other in others)
+
+
+def test_where_the_queries_looked_comes_from_the_very_pass_that_is_explained(blip2, monkeypatch):
+    asked, plain = [], type(blip2.model).query
+    monkeypatch.setattr(type(blip2.model), "query", lambda *args: asked.append(args) or plain(*args))
+    found, looked = explain_and_watch(blip2, picture(), QUESTION)
+    assert len(asked) == 1
+    assert np.array_equal(looked.weights, query_attention(blip2, picture(), QUESTION).weights)
+    assert found == explain(blip2, picture(), QUESTION)
 
 
 def test_a_question_without_words_is_refused(blip2):

@@ -24,8 +24,12 @@ BESIDE = {
     "builtin",
     "checkpoint",
     "lavis",
+    "loading_plan",
+    "hub",
     "matching",
+    "placement",
     "scorer",
+    "weight_progress",
 }
 ANSWER_READS = {"answer_settings", "language"}  # settings are a part of it; its inputs are the adapter's dataclasses
 RANKING_READS = {"language"}

@@ -166,7 +166,7 @@ class TestChoice:
             choose(folder, "fp16", GPU)
 
     def test_without_bitsandbytes_quantized_weights_are_not_advised(self, folders, monkeypatch):
-        monkeypatch.setattr(memory, "can_quantize", lambda: False)
+        monkeypatch.setattr(memory, "can_quantize", lambda device: False)
         free(monkeypatch)
         assert "the least is" in (said := refusal(folders["blip2-opt"], "auto", CPU)) and "for bf16:" in said
 

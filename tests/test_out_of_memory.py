@@ -11,8 +11,11 @@ import torch
 from families import picture, save_as_older
 
 from blip2_core.answer import AnswerSettings
+from blip2_core.attention_maps import relevance
 from blip2_core.checkpoint import load
-from blip2_core.errors import Blip2Error, GpuMemoryError
+from blip2_core.errors import Blip2Error, CheckpointError, GpuMemoryError
+from blip2_core.model import Blip2Model
+from blip2_core.out_of_memory import freed_when_full
 
 QUESTION = "What is the color?"
 SIX = AnswerSettings(max_new_tokens=6, min_new_tokens=6)
@@ -24,6 +27,7 @@ WAYS = {
     "stream": lambda blip2: "".join(blip2.stream(picture(), QUESTION, SIX)),
     "batch": lambda blip2: blip2.ask_batch([picture(0), picture(1)], [QUESTION] * 2, SIX),
     "caption": lambda blip2: blip2.caption(picture(), SIX),
+    "relevance": lambda blip2: relevance(blip2, picture(), QUESTION, "a red bus").log_probability,
     "rank": lambda blip2: blip2.rank(picture(), QUESTION, ["a dog", "a red bus"]),
 }
 
@@ -78,6 +82,35 @@ def test_a_chat_goes_on_after_it_in_the_middle_of_an_answer(blip2):
     hook.handle.remove()
     assert said and whole.startswith(said) and chat.history == []
     assert chat.ask(QUESTION, SIX) == whole and chat.history == [(QUESTION, whole)]
+
+
+@pytest.mark.parametrize(
+    ("precision", "advice"),
+    [("fp32", "Use --precision int8 or --device cpu."), ("int8", "Use --precision int4 or --device cpu.")],
+)
+def test_what_a_failed_load_had_taken_is_free_and_the_next_load_works(precision, advice, tmp_path, monkeypatch):
+    folder, kept = save_as_older("blip2-opt", tmp_path), []
+
+    def runs_out(*_, **__):
+        taken = torch.ones(1000)
+        kept.append(weakref.ref(taken))
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    with monkeypatch.context() as patch, pytest.raises(CheckpointError) as caught:
+        patch.setattr(Blip2Model, "from_pretrained", runs_out)
+        load(folder, precision=precision)
+    gc.collect()
+    assert kept[0]() is None
+    assert str(caught.value) == (f"{folder}: the GPU has too little memory, what was taken is free again. {advice}")
+    assert load(folder).ask(picture(), QUESTION, SIX)
+
+
+@pytest.mark.parametrize(
+    "message", ["CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"]
+)
+def test_a_gpu_that_is_full_in_other_words_is_full_too(message):
+    with pytest.raises(GpuMemoryError), freed_when_full():
+        raise RuntimeError(message)
 
 
 def test_other_errors_stay_what_they_are(blip2):

@@ -31,7 +31,7 @@ QUESTIONS = ["What is the color?", "How many dogs?\nWhat is in the picture?"]
 IDS = {"ids": lambda checkpoint: checkpoint.name}
 # (what the answer ends with, the padding, what stands in front of a text and behind it)
 SPECIAL_IDS = {OPT: ((50118,), 1, [2], []), T5: ((1,), 0, [], [1]), LLAMA: ((2,), 32000, [2], [])}
-LANGUAGE_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.int8}
+LANGUAGE_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.int8, "int4": torch.uint8}
 
 
 @pytest.fixture(scope="module", params=PUBLISHED, **IDS)
@@ -53,6 +53,8 @@ def loaded(request, published, exact):
     """(a precision, what we load of the folder in it)."""
     if request.param == "fp32":
         return request.param, exact
+    if request.param == "int4" and published[0].text == "vicuna-13b":
+        pytest.skip("its small copy has 80 features: no whole blocks of 64, as it has at full size")
     return request.param, load(published[1], precision=request.param, device="cpu")
 
 
@@ -105,7 +107,8 @@ def test_a_batch_gives_what_its_rows_give_one_by_one(loaded):
     images = seen(blip2)
     alone = torch.cat([first_logits(blip2, [image], [text]) for image, text in zip(images, QUESTIONS, strict=True)])
     assert (
-        distance(first_logits(blip2, images, QUESTIONS), alone) < {"fp32": 1e-5, "bf16": 0.02, "int8": 0.02}[precision]
+        distance(first_logits(blip2, images, QUESTIONS), alone)
+        < {"fp32": 1e-5, "bf16": 0.02, "int8": 0.02, "int4": 0.02}[precision]
     )
     answers = blip2.ask_batch(images, QUESTIONS, SIX)
     assert len(answers) == 2 and all(answer.strip() for answer in answers)
@@ -116,7 +119,7 @@ def test_a_batch_gives_what_its_rows_give_one_by_one(loaded):
 def test_a_lower_precision_scores_as_fp32_does(loaded, exact):
     precision, blip2 = loaded
     error = distance(*(first_logits(model, seen(model), QUESTIONS) for model in (blip2, exact)))
-    assert error < {"fp32": 1e-6, "bf16": 0.03, "int8": 0.05}[precision]
+    assert error < {"fp32": 1e-6, "bf16": 0.03, "int8": 0.05, "int4": 0.4}[precision]  # another model: about 1.4
 
 
 def test_another_picture_and_another_question_change_the_scores(exact):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 
 import pytest
@@ -80,6 +81,14 @@ def test_nothing_cached_and_no_network_says_which_command_downloads_it(tmp_path,
     assert refusal(NAME) == ("@: not on disk, and the hub cannot be reached. Download it when online: hf download @")
 
 
+def test_without_a_network_a_mistyped_name_is_told_which_one_to_download(tmp_path, monkeypatch):
+    with hub(tmp_path, NAME, monkeypatch, tmp_path / "cache"):
+        pass
+    assert refusal("Salesforce/blip2-op-2.7b").endswith(
+        "Did you mean Salesforce/blip2-opt-2.7b? Download it when online: hf download Salesforce/blip2-opt-2.7b"
+    )
+
+
 def test_a_download_that_stops_goes_on_the_next_time(server):
     server.withholds = SHARD
     said = refusal(NAME)
@@ -115,6 +124,81 @@ def test_a_full_disk_is_not_called_a_missing_network(monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", full)
     assert refusal(NAME) == "@: the disk is full. Make room and go on with: hf download @"
+
+
+def test_a_full_disk_that_only_the_text_of_an_error_tells_of(monkeypatch):
+    """hf_xet, through which the hub sends large files, raises no OSError."""
+
+    def full(*_, **__):
+        raise RuntimeError("Data processing error: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    assert refusal(NAME) == "@: the disk is full. Make room and go on with: hf download @"
+
+
+def test_a_disk_with_too_little_room_is_seen_before_the_first_weight_comes(server, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=5_000_000)
+    monkeypatch.setattr("blip2_core.hub.shutil.disk_usage", lambda place: usage)
+    assert re.fullmatch(
+        r"@: the download needs \d\d MB of disk, 5 MB are free in .*/cache\. Make room, or set HF_HOME to a folder "
+        r"on a larger disk\.",
+        refusal(NAME),
+    )
+    assert not any(file.stat().st_size > 1_000_000 for file in (tmp_path / "cache").rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model_type": "llava"}, "got 'llava'. This is another architecture."),
+        ({"vision_config__hidden_size": 30}, "this config does not fit together: "),
+        ({"qformer_config__vocab_size": 10**12}, "Nothing fits, the least is "),
+    ],
+)
+def test_what_its_config_rules_out_is_not_downloaded(sound, tmp_path, monkeypatch, change, said):
+    """Another architecture, a config that makes no sense, and a model too large for this machine."""
+    folder = shutil.copytree(sound, tmp_path / "other")
+    edit(folder / "config.json", **change)
+    with hub(folder, NAME, monkeypatch, tmp_path / "cache"):
+        assert said in refusal(NAME)
+        assert said in refusal(NAME)  # now its config is in the cache
+    blobs = [file for file in (tmp_path / "cache").rglob("blobs/*") if file.stat().st_size]
+    assert len(blobs) == 1 and b"model_type" in blobs[0].read_bytes()
+
+
+def test_a_hub_model_without_a_config(sound, tmp_path, monkeypatch):
+    folder = shutil.copytree(sound, tmp_path / "other", ignore=shutil.ignore_patterns("config.json"))
+    with hub(folder, NAME, monkeypatch, tmp_path / "cache"):
+        assert refusal(NAME) == "@: it has no config.json, so it is no model that can be loaded here."
+
+
+def test_a_name_that_is_nearly_a_public_one(server):
+    server.refuses = (404, "RepoNotFound")
+    assert refusal("Salesforce/blip2-opt-2.7").replace("@", "Salesforce/blip2-opt-2.7") == (
+        "Salesforce/blip2-opt-2.7: the hub has no such model, or it is private. Did you mean "
+        "Salesforce/blip2-opt-2.7b? Check the name, or log in: hf auth login"
+    )
+
+
+def test_a_hub_model_that_has_pickles_only(sound, tmp_path, monkeypatch):
+    folder = shutil.copytree(sound, tmp_path / "pickled", ignore=shutil.ignore_patterns("*.safetensors*"))
+    (folder / "pytorch_model.bin").write_bytes(b"pickle")
+    with hub(folder, NAME, monkeypatch, tmp_path / "cache"):
+        assert refusal(NAME) == (
+            "@: expected safetensors, the hub has only pytorch_model.bin, a pickle, which can run code when it is "
+            "read. If you trust its source, allow it: --allow-pickle"
+        )
+
+
+def test_download_and_load_tell_how_many_bytes_there_are(server, sound):
+    told: dict[str, list[tuple[int, int]]] = {}
+    load(NAME, progress=lambda done, total, what: told.setdefault(what, []).append((done, total)))
+    assert list(told) == [f"Downloading {NAME}", "Loading weights"]
+    for steps in told.values():
+        assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+        assert steps[-1][0] == steps[-1][1]
+    files = sum(file.stat().st_size for file in sound.rglob("*") if file.is_file() and file != sound / "config.json")
+    assert told[f"Downloading {NAME}"][-1] == (files, files)
 
 
 def test_pickles_are_downloaded_only_where_they_are_allowed_and_nothing_else_is_there(server, sound, tmp_path):

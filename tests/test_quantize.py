@@ -1,6 +1,7 @@
 """What runs in which dtype where, and what 8-bit and 4-bit quantize: with the real bitsandbytes, on a CPU."""
 
 import importlib.util
+import sys
 
 import families
 import pytest
@@ -15,6 +16,8 @@ from blip2_core.checkpoint import load
 from blip2_core.errors import ConfigError, MissingExtraError, SettingsError
 from blip2_core.quantize import (
     OUTLIER_THRESHOLD,
+    _failure_on,
+    can_quantize,
     language_dtype,
     pick_device,
     pick_precision,
@@ -228,6 +231,39 @@ def test_without_bitsandbytes_it_says_what_to_install(precision, bits, monkeypat
     with pytest.raises(MissingExtraError) as error:
         pick_precision(precision, device=CPU, model_type="opt")
     assert str(error.value) == f"{bits}-bit weights need bitsandbytes. Install it with: pip install bitsandbytes"
+
+
+@pytest.fixture
+def unprobed():
+    """Forget before and after whether bitsandbytes works here."""
+    _failure_on.cache_clear()
+    yield
+    _failure_on.cache_clear()
+
+
+def test_a_bitsandbytes_that_cannot_be_imported_is_said_to_be_broken(unprobed, tmp_path, monkeypatch):
+    """Before a weight is read; it used to be called a damaged folder."""
+    (tmp_path / "bitsandbytes.py").write_text("raise RuntimeError('its CUDA binary\\nis for another version.')")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bitsandbytes"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtraError) as error:
+        pick_precision("int8", device=CPU, model_type="opt")
+    assert str(error.value) == (
+        "8-bit weights need bitsandbytes; the one installed here does not work on this cpu (its CUDA binary is for "
+        "another version). Install it again with: pip install --force-reinstall --no-deps bitsandbytes, or use bf16."
+    )
+    assert not can_quantize(CPU)
+
+
+def test_a_bitsandbytes_that_imports_but_cannot_compute_is_neither_used_nor_advised(unprobed, monkeypatch):
+    def lacks_its_binary(*_, **__):
+        raise RuntimeError("Native code method attempted to call")
+
+    monkeypatch.setattr("bitsandbytes.functional.int8_vectorwise_quant", lacks_its_binary)
+    assert not can_quantize(CPU)
+    with pytest.raises(MissingExtraError, match=r"4-bit .* does not work on this cpu \(Native code method"):
+        pick_precision("int4", device=CPU, model_type="t5")
 
 
 @pytest.mark.parametrize(

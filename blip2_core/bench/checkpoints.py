@@ -19,12 +19,13 @@ from typing import Any
 
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
 
 from ..answer_settings import AnswerSettings
 from ..builtin.command import PUBLIC_CHECKPOINTS
 from ..checkpoint import HF_CLASSES, load
-from ..errors import SettingsError
+from ..errors import SettingsError, brief
 from ..memory import LoadReport, size
 from ..model import Blip2
 from ..quantize import is_t5
@@ -88,6 +89,23 @@ def check_names(names: Sequence[str]) -> None:
             raise SettingsError(f"--models: expected hub ids such as {PUBLIC_CHECKPOINTS[0]}, got {name!r:.80}.")
 
 
+def check_places(out: Path | None, scratch: Path | None) -> None:
+    """Raise, before an hour of measuring, where the numbers or the weights cannot be written.
+
+    Raises:
+        SettingsError: a folder that is none, or that cannot be written into.
+    """
+    if scratch is not None and not scratch.is_dir():
+        raise SettingsError(f"--scratch: expected a folder that exists, got {scratch}. Create it first.")
+    if out is None:
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.open("a").close()
+    except OSError as error:
+        raise SettingsError(f"--out: {out} cannot be written: {error.strerror}. Name another file.") from None
+
+
 def measure_all(names: Sequence[str], *, device: torch.device, small: bool, scratch: Path | None) -> dict[str, Any]:
     """Measure every model; the weights of one at a time are on the disk.
 
@@ -101,7 +119,13 @@ def measure_all(names: Sequence[str], *, device: torch.device, small: bool, scra
     for name in names:
         with tempfile.TemporaryDirectory(dir=scratch) as room:
             folder = Path(room) / "model"
-            written = write_random_folder(name, folder, small=small, device=device)
+            try:
+                written = write_random_folder(name, folder, small=small, device=device)
+            except (OSError, SafetensorError) as error:
+                raise SettingsError(
+                    f"--scratch: the weights of {name} cannot be written into {room} ({brief(error)}). Name a folder "
+                    "on a disk with some 35 GB free."
+                ) from None
             rows = list(_measure(folder, device))
             found[name] = {"bytes_on_disk": written, "loads": [asdict(row) for row in rows]}
             shutil.rmtree(folder)

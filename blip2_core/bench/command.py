@@ -38,10 +38,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run_checkpoints(args: argparse.Namespace) -> int:
     """Measure, print the table, write the JSON."""
-    from .checkpoints import check_names, measure_all, pick_place, table, write_report
+    from .checkpoints import check_names, check_places, measure_all, pick_place, table, write_report
 
     place = pick_place(small=args.small)
     check_names(args.models)
+    check_places(args.out, args.scratch)
     report = measure_all(args.models, device=place, small=args.small, scratch=args.scratch)
     sys.stdout.write(table(report))
     if args.out is not None:

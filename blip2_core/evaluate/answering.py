@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from PIL import Image
 
 from ..answer import generate_text
 from ..answer_settings import AnswerSettings
@@ -36,11 +37,11 @@ def answer_questions(
         by_picture.setdefault(question.image, []).append(index)
     answers = [""] * len(questions)
     notes = Notes("questions", len(questions))
-    for pictures in _batches(list(by_picture), batch_size):
+    for pictures in batches(list(by_picture), batch_size):
         seen = see_pictures(blip2, pictures)
         asked = [index for picture in pictures for index in by_picture[picture]]
         asked.sort(key=lambda index: len(questions[index].question))
-        for batch in _batches(asked, batch_size):
+        for batch in batches(asked, batch_size):
             images = [seen[questions[index].image] for index in batch]
             texts = [questions[index].question for index in batch]
             for index, answer in zip(batch, blip2.ask_batch(images, texts, settings, mode=mode), strict=True):
@@ -55,7 +56,7 @@ def caption_images(
     """Write one caption a picture with the model's own caption prompt."""
     captions: list[str] = []
     notes = Notes("captions", len(images))
-    for pictures in _batches([image.image for image in images], batch_size):
+    for pictures in batches([image.image for image in images], batch_size):
         seen = see_pictures(blip2, pictures)
         captions += blip2.caption_batch([seen[picture] for picture in pictures], settings)
         notes.count(len(pictures))
@@ -73,7 +74,7 @@ def answer_in_words(
     texts = [in_words(question) for question in questions]
     answers = [""] * len(texts)
     notes = Notes("answers in words", len(texts))
-    for batch in _batches(sorted(range(len(texts)), key=lambda index: len(texts[index])), batch_size):
+    for batch in batches(sorted(range(len(texts)), key=lambda index: len(texts[index])), batch_size):
         no_picture = embeddings.new_zeros(len(batch), 0, embeddings.shape[1])  # (B, 0, Dl)
         prompts = [blip2.prompt(texts[index], mode=mode) for index in batch]
         inputs = blip2.adapter.prompt_inputs(no_picture, prompts)
@@ -88,15 +89,22 @@ def in_words(question: Question) -> str:
     return IN_WORDS.format(name=question.answers[0], instruction=question.question)
 
 
-@torch.no_grad()
 def see_pictures(blip2: "Blip2", pictures: Sequence[Path]) -> dict[Path, SeenImage]:
+    """Run the image encoder once for several picture files."""
+    seen = see_all(blip2, [open_image(picture) for picture in pictures])
+    return dict(zip(pictures, seen, strict=True))
+
+
+@torch.no_grad()
+def see_all(blip2: "Blip2", images: Sequence[Image.Image]) -> list[SeenImage]:
     """Run the image encoder once for several pictures."""
-    pixel_values = blip2.image_processor([open_image(picture) for picture in pictures])  # (B, 3, H, W)
+    pixel_values = blip2.image_processor(images)  # (B, 3, H, W)
     image_embeds = blip2.model.encode_image(pixel_values)  # (B, N, Dv)
-    return {picture: SeenImage(one) for picture, one in zip(pictures, image_embeds.split(1), strict=True)}
+    return [SeenImage(one) for one in image_embeds.split(1)]
 
 
-def _batches(items: Sequence[Item], batch_size: int) -> Iterator[Sequence[Item]]:
+def batches(items: Sequence[Item], batch_size: int) -> Iterator[Sequence[Item]]:
+    """The items in their order, so many at a time."""
     for first in range(0, len(items), batch_size):
         yield items[first : first + batch_size]
 

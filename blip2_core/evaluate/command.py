@@ -66,6 +66,7 @@ def _measure(args: argparse.Namespace) -> int:
     from ..answer_settings import AnswerSettings
     from ..builtin.progress import ProgressBar
     from ..checkpoint import load
+    from ..decoding import caption_notice
     from .report import expect_same_weights, plain_table, table_rows, write_answers, write_report
     from .tasks import run_task, settings_for
 
@@ -74,6 +75,8 @@ def _measure(args: argparse.Namespace) -> int:
     work = _read_work(args)
     with ProgressBar() as bar:
         blip2 = load(args.model, precision=args.precision, device=args.device, progress=bar)
+    if args.task != "caption" and (notice := caption_notice(blip2.model.config)):
+        sys.stderr.write(f"note: {args.model}: {notice}\n")
     blip2 = replace(blip2, withholds_question=args.withhold_question)
     settings = settings_for(args.task, args.num_beams, blip2.model.config)
     facts = _facts(blip2)

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..image import open_image
-from .answering import Notes
+from .answering import Notes, batches, see_all
 from .normalize import mentions_any
 from .records import Box, Question
 from .scoring import Number, is_right_answer, share_by_group
@@ -70,6 +70,7 @@ def ask_without(
     answers: Sequence[str],
     settings: "AnswerSettings",
     *,
+    batch_size: int,
     mode: str | None = None,
 ) -> list[str | None]:
     """What the model answers when the thing asked about is hidden; None where it was wrong in the first place.
@@ -79,17 +80,19 @@ def ask_without(
         questions: what was asked.
         answers: what it answered with the thing in sight, in the same order.
         settings: how answers are picked.
+        batch_size: questions at a time.
         mode: in which it was asked.
     """
-    notes = Notes("questions without the thing", len(questions))
-    without: list[str | None] = []
-    for question, answer in zip(questions, answers, strict=True):
-        if is_right(answer, question):
-            picture = hide(open_image(question.image), _box(question))
-            without.append(blip2.ask(picture, question.question, settings, mode=mode))
-        else:
-            without.append(None)
-        notes.count(1)
+    right = [place for place, pair in enumerate(zip(answers, questions, strict=True)) if is_right(*pair)]
+    notes = Notes("questions without the thing", len(right))
+    without: list[str | None] = [None] * len(questions)
+    for batch in batches(right, batch_size):
+        asked = [questions[place] for place in batch]
+        seen = see_all(blip2, [hide(open_image(question.image), _box(question)) for question in asked])
+        told = blip2.ask_batch(seen, [question.question for question in asked], settings, mode=mode)
+        for place, answer in zip(batch, told, strict=True):
+            without[place] = answer
+        notes.count(len(batch))
     return without
 
 

@@ -110,7 +110,7 @@ def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_
         return _name_result(work, answers, seed)
     if work.task == "pointing":
         points = find_points(blip2, work.questions, answers, mode=mode)
-        without = ask_without(blip2, work.questions, answers, settings, mode=mode)
+        without = ask_without(blip2, work.questions, answers, settings, batch_size=batch_size, mode=mode)
         return _pointing_result(work, answers, points, without=without, seed=seed)
     in_words = answer_in_words(blip2, work.questions, settings, batch_size=batch_size, mode=mode)
     return _instruct_result(work, answers, in_words, seed=seed)

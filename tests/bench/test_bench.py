@@ -77,6 +77,20 @@ def test_a_name_that_is_no_public_checkpoint_is_one_line(capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--scratch", "nowhere", "expected a folder that exists, got nowhere. Create it first."),
+        ("--out", "file/x.json", "file/x.json cannot be written: File exists. Name another file."),
+    ],
+)
+def test_where_it_cannot_write_it_says_so_before_it_measures(option, value, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert main(["bench", "checkpoints", "--small", option, value]) == 2
+    assert capsys.readouterr().err == f"error: {option}: {said}\n"
+
+
 def test_the_readme_has_the_memory_table_as_it_is_now(capsys):
     assert main(["bench", "memory", "--measured", str(MEMORY)]) == 0
     table = capsys.readouterr().out

@@ -9,12 +9,15 @@ from PIL import Image
 
 import blip2_core
 from blip2_core.__main__ import main
+from blip2_core.answer_settings import AnswerSettings
 from blip2_core.attention_maps import Relevance, peak
-from blip2_core.evaluate.pointing import find_points, hide, is_inside, is_right, score_pointing
+from blip2_core.evaluate.pointing import ask_without, find_points, hide, is_inside, is_right, score_pointing
 from blip2_core.evaluate.records import Question
+from blip2_core.image import open_image
 
 LEFT = (0.0, 0.0, 0.5, 1.0)
 QUESTION = "What is on the left?"
+SHORT = AnswerSettings(max_new_tokens=6)
 
 
 def ask(*answers, image="a", kind="place", box=LEFT, source="stamps") -> Question:
@@ -116,6 +119,18 @@ def test_a_map_is_made_of_right_answers_only(blip2, data):
     answer = blip2.ask(picture, QUESTION, mode="short")
     wrong, right = find_points(blip2, [ask("zebra", image=picture), ask(answer, image=picture)], [answer] * 2)
     assert wrong is None and all(0 <= share <= 1 for share in right)
+
+
+def test_hidden_things_are_asked_about_in_batches_with_the_answers_of_one_by_one(blip2, data):
+    """The wrong answer in the middle is not asked again."""
+    pictures = [data / name for name in ("red.png", "blue.png", "green.png")]
+    said = [blip2.ask(picture, QUESTION, mode="short") for picture in pictures]
+    questions = [ask(answer, image=picture) for answer, picture in zip(said, pictures, strict=True)]
+    questions[1] = ask("zebra", image=pictures[1])
+    alone = [blip2.ask(hide(open_image(pictures[at]), LEFT), QUESTION, SHORT, mode="short") for at in (0, 2)]
+    for size in (1, 2, 64):
+        found = ask_without(blip2, questions, said, SHORT, batch_size=size, mode="short")
+        assert found == [alone[0], None, alone[1]]
 
 
 def test_the_command_reports_pointing_beside_chance(folder, model_folder, capsys):

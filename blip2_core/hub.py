@@ -1,0 +1,174 @@
+"""A public checkpoint from the Hugging Face Hub: downloaded once, with progress in bytes, then found without a network.
+
+A checkpoint has 15 GB and more. So its config comes first: a model of another kind, or one that does not fit into the
+memory, is refused before its weights come, and so is a disk that is too small for them.
+"""
+
+import difflib
+import errno
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .builtin.command import PUBLIC_CHECKPOINTS
+from .builtin.frozen_parts import Progress
+from .checkpoint_commands import DEFAULT_SCORER
+from .errors import Blip2Error, CheckpointError, brief
+from .memory import size
+
+NEVER = ["*.pth", "*.h5", "*.msgpack"]  # weights for other programs
+PICKLES = "*.bin"
+CONFIG = "config.json"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def download(
+    name: str,
+    *,
+    allow_pickle: bool,
+    progress: Progress | None = None,
+    look: Callable[[Path], object] | None = None,
+) -> Path:
+    """The folder of a hub id, downloaded where it is not in the cache.
+
+    Args:
+        name: the hub id.
+        allow_pickle: also take `.bin` weights where there are no others.
+        progress: told (done bytes, total bytes, what).
+        look: called with a folder that has config.json alone, before anything else comes; may raise.
+
+    Raises:
+        CheckpointError: there is no such model, the network or the disk will not have it, or it has pickles only.
+        Blip2Error: what `look` raises.
+    """
+    try:
+        folder = _snapshot(name, [*NEVER, PICKLES], progress, look)
+        if any(folder.glob("*.safetensors*")):
+            return folder
+        if allow_pickle:
+            return _snapshot(name, NEVER, progress, None)
+        pickle = _first_pickle(name)
+    except Blip2Error:
+        raise
+    except Exception as error:  # of the network, the disk, or one of several libraries between them
+        raise CheckpointError(f"{name[:200]}: {_why(name, error)}") from None
+    if pickle:
+        raise CheckpointError(
+            f"{name}: expected safetensors, the hub has only {pickle}, a pickle, which can run code when it is read. "
+            "If you trust its source, allow it: --allow-pickle"
+        )
+    return folder
+
+
+def _why(name: str, error: Exception) -> str:
+    """What went wrong, and what to do."""
+    from huggingface_hub import errors
+
+    near = _nearest(name)
+    meant = f"Did you mean {near}? " if near else ""
+    known = {
+        errors.HFValidationError: "expected a hub id like Salesforce/blip2-opt-2.7b; this is none.",
+        errors.GatedRepoError: (
+            "the hub gives it to those only who accepted its terms. Accept them on its page, then: hf auth login"
+        ),
+        errors.RepositoryNotFoundError: (
+            f"the hub has no such model, or it is private. {meant}Check the name, or log in: hf auth login"
+        ),
+        errors.IncompleteSnapshotError: (
+            f"its download is half-finished, and the hub cannot be reached. Finish it when online: hf download {name}"
+        ),
+        errors.LocalEntryNotFoundError: (
+            f"not on disk, and the hub cannot be reached. {meant}Download it when online: hf download {near or name}"
+        ),
+        errors.EntryNotFoundError: "it has no config.json, so it is no model that can be loaded here.",
+    }
+    said = next((sentence for kind, sentence in known.items() if isinstance(error, kind)), None)
+    if said is not None:
+        return said
+    full = isinstance(error, OSError) and error.errno in _DISK_FULL
+    if full or "No space left on device" in str(error):  # hf_xet, which raises no OSError
+        return f"the disk is full. Make room and go on with: hf download {name}"
+    return f"the download stopped ({brief(error)}). Go on with: hf download {name}"
+
+
+def _nearest(name: str) -> str:
+    """The public checkpoint whose name is nearly this one; "" for one of them and for any other name."""
+    known = [*PUBLIC_CHECKPOINTS, DEFAULT_SCORER]
+    near = [] if name in known else difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+    return near[0] if near else ""
+
+
+def _snapshot(name: str, unwanted: list[str], progress: Progress | None, look: Callable[[Path], object] | None) -> Path:
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    to_come = _files_to_come(name, unwanted)
+    if to_come and look is not None:
+        look(Path(hf_hub_download(name, CONFIG, tqdm_class=_telling())).parent)
+        to_come.pop(CONFIG, None)
+    total = sum(to_come.values())
+    _expect_room(name, total)
+    told: dict[str, Any] = {} if progress is None else {"tqdm_class": _telling(progress, f"Downloading {name}", total)}
+    return Path(snapshot_download(name, ignore_patterns=unwanted, **told))
+
+
+def _files_to_come(name: str, unwanted: list[str]) -> dict[str, int]:
+    """The files that are not here and their bytes; none where all are, or without a network."""
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        planned = snapshot_download(name, ignore_patterns=unwanted, dry_run=True, tqdm_class=_telling())
+    except errors.DryRunError:
+        return {}
+    return {file.filename: file.file_size or 0 for file in planned if file.will_download}
+
+
+def _expect_room(name: str, total: int) -> None:
+    """Raise where the disk has less room than `total` bytes of files, less what is here of them."""
+    from huggingface_hub import constants
+
+    kept = Path(constants.HF_HUB_CACHE)
+    begun = kept.joinpath(f"models--{name.replace('/', '--')}", "blobs").glob("*.incomplete")
+    needed = total - sum(file.stat().st_size for file in begun)
+    there = next(place for place in (kept, *kept.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise CheckpointError(
+            f"{name}: the download needs {size(needed)} of disk, {size(free)} are free in {kept}. Make room, or set "
+            "HF_HOME to a folder on a larger disk."
+        )
+
+
+def _first_pickle(name: str) -> str:
+    """The first of the pickles that the hub has of a model; "" where it has none, or cannot be asked."""
+    from huggingface_hub import HfApi
+
+    try:
+        files = HfApi().list_repo_files(name)
+    except Exception:  # no network: what is missing is said of the folder
+        return ""
+    return min((file for file in files if Path(file).match(PICKLES)), default="")
+
+
+def _telling(progress: Progress | None = None, what: str = "", total: int = 0) -> type:
+    """A kind of bar that draws nothing and tells how many of `total` bytes there are; without `progress`, nobody."""
+    from tqdm import tqdm
+
+    one_at_a_time = threading.Lock()
+
+    class Telling(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            # One bar counts files; of the two in bytes, one counts what comes over the network, which may be less.
+            of_files = options.get("unit") == "B" and not str(options.get("desc")).startswith("Downloading")
+            self._tells = progress if of_files else None
+            self._done = 0
+            super().__init__(*args, **{**options, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            if self._tells is not None and total:
+                with one_at_a_time:  # several files come at once
+                    self._done = min(self._done + int(n or 0), total)
+                    self._tells(self._done, total, what)
+
+    return Telling
