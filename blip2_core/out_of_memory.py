@@ -47,10 +47,15 @@ class freed_when_full(ContextDecorator):  # noqa: N801  # reads as what it does:
             return
         _let_go(error)
         del error, trace  # this frame is in the new error's traceback
-        gc.collect()
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        give_back()
         raise self._kind(self._says) from None
+
+
+def give_back() -> None:
+    """Return to the GPU what nothing holds any more."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def is_full(error: BaseException) -> bool:

@@ -16,9 +16,11 @@ from .lanes import QUICK, refused
 from .languages import in_each, shown
 from .limits import Guard
 from .loading import ModelLoader
-from .offers import AUTO, PRECISIONS, Needs, Offers, needs
+from .offers import AUTO, PRECISIONS, Offers, needs
 
 if TYPE_CHECKING:
+    from blip2_core.needs import Needs
+
     from .page import Parts
 
 
@@ -121,7 +123,7 @@ def checked(title: object, precision: str, *, loader: ModelLoader, offers: Offer
     return model
 
 
-def told(needed: Needs) -> str:
+def told(needed: "Needs") -> str:
     """The memory of each precision, in a sentence."""
     kind, free = _kind(needed), texts.gigabytes(needed.free)
     if not needed.bytes:
@@ -132,5 +134,5 @@ def told(needed: Needs) -> str:
     return texts.PICK_NEEDS.format(kind=kind, sizes=sizes, free=free)
 
 
-def _kind(needed: Needs) -> str:
+def _kind(needed: "Needs") -> str:
     return texts.PICK_MEMORY["gpu" if needed.on_gpu else "cpu"]

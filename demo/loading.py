@@ -4,7 +4,6 @@ Another model can take its place. There may not be room for both, so the first o
 whoever works with it is told to let it go.
 """
 
-import gc
 import logging
 import os
 import threading
@@ -154,11 +153,10 @@ def title_of(name: str) -> str:
 
 def _wait_until_gone(leaving: "weakref.ref[Blip2]") -> None:
     """Wait until nobody holds a model any more, and give its memory back."""
-    import torch
+    from blip2_core.out_of_memory import give_back
 
     deadline = time.monotonic() + LETTING_GO
     while leaving() is not None and time.monotonic() < deadline:
-        gc.collect()
+        give_back()
         time.sleep(POLL)
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    give_back()

@@ -1,27 +1,19 @@
 """Which models a visitor may load in place of the page's own, and how much memory each needs.
 
-The needs are the estimate that every load begins with. No weight is read and nothing is fetched for it, so of a model
-of the Hub that is not one of the public checkpoints nobody knows before it is loaded.
+The needs are the estimate that every load begins with: no weight is read and nothing is fetched for it.
 """
 
-import logging
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from blip2_core.builtin import BUILTIN_MODELS, builtin_folder
+from blip2_core.builtin import BUILTIN_MODELS
 from blip2_core.builtin.command import PUBLIC_CHECKPOINTS
-from blip2_core.errors import Blip2Error
 
 from .loading import ModelLoader, title_of
 
 if TYPE_CHECKING:
-    import torch
-
-log = logging.getLogger("demo")
+    from blip2_core.needs import Needs
 
 AUTO = "auto"
 PRECISIONS = (AUTO, "fp32", "bf16", "int8", "int4")
@@ -82,83 +74,13 @@ def _from_this_machine(request: Any) -> bool:
     return host in LOOPBACK and getattr(getattr(request, "client", None), "host", None) in LOOPBACK
 
 
-@dataclass(frozen=True)
-class Needs:
-    """The memory that a model needs where it would run.
-
-    Args:
-        on_gpu: whether it is the memory of a GPU.
-        free: bytes to be had, those of the model that it replaces among them.
-        bytes: by precision; empty where nobody knows.
-    """
-
-    on_gpu: bool
-    free: int
-    bytes: dict[str, int] = field(default_factory=dict)
-
-    def fits(self, precision: str) -> bool:
-        """Whether it fits, as far as anybody knows; "auto" takes what does."""
-        sizes = [self.bytes[precision]] if precision in self.bytes else list(self.bytes.values())
-        return not sizes or min(sizes) <= self.free
-
-
-def needs(name: str, loader: ModelLoader) -> Needs:
+def needs(name: str, loader: ModelLoader) -> "Needs":
     """What a model needs in the place of the one that is there.
 
     Args:
         name: one of the offered ones.
         loader: of the model that is there.
     """
-    from blip2_core.memory import free_memory, weigh
+    from blip2_core.needs import needs as core_needs
 
-    device = _device(loader)
-    held = sum(part.bytes for part in weigh(loader.model.model)) if loader.model is not None else 0
-    try:
-        sizes = dict(_sizes(name, device.type))
-    except Blip2Error as error:
-        log.warning("What %s needs is not known: %s", name, type(error).__name__)
-        sizes = {}
-    return Needs(device.type == "cuda", free_memory(device) + held, sizes)
-
-
-def _device(loader: ModelLoader) -> "torch.device":
-    import torch
-
-    if loader.model is not None:
-        return loader.model.device
-    if loader.device != AUTO:
-        return torch.device(loader.device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@lru_cache(maxsize=64)
-def _sizes(name: str, kind: str) -> tuple[tuple[str, int], ...]:
-    import torch
-
-    from blip2_core.config import HybridBlip2Config
-    from blip2_core.memory import estimate_memory
-    from blip2_core.model import Blip2Model
-
-    config = _config(name)
-    if config is None:
-        return ()
-    with torch.device("meta"):
-        skeleton = Blip2Model(config)
-    apart = isinstance(config, HybridBlip2Config) and bool(config.frozen_parts)
-    place = torch.device(kind)
-    return tuple(
-        (precision, estimate_memory(skeleton, precision, device=place, apart=apart).total)
-        for precision in PRECISIONS[1:]
-    )
-
-
-def _config(name: str) -> Any:
-    """What is known about a model without asking anybody; None where nothing is."""
-    from blip2_core.bench.public import public_config
-    from blip2_core.model_folder import read_config
-
-    if name in BUILTIN_MODELS:
-        return read_config(builtin_folder(name))
-    if os.path.isdir(name):
-        return read_config(Path(name))
-    return public_config(name) if name in PUBLIC_CHECKPOINTS else None
+    return core_needs(name, PRECISIONS[1:], device=loader.device, instead_of=loader.model)

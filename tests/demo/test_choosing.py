@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from blip2_core.answer_settings import AnswerSettings
+from blip2_core.needs import Needs
 from demo import texts
 from demo.choosing import about, checked, told
 from demo.conversation import Conversation
 from demo.errors import VisitorError
 from demo.loading import ModelLoader
-from demo.offers import Needs, Offers, needs, offered
+from demo.offers import Offers, needs, offered
 
 LARGE = "Salesforce/instructblip-flan-t5-xl"
 SHORT = AnswerSettings(max_new_tokens=8)
@@ -96,7 +97,7 @@ def test_what_is_there_already_is_not_loaded_again(loader):
 
 
 def test_a_model_that_cannot_fit_is_refused_while_the_old_one_answers(loader, monkeypatch):
-    monkeypatch.setattr("blip2_core.memory.free_memory", lambda device: 1_000_000_000)
+    monkeypatch.setattr("blip2_core.needs.free_memory", lambda device: 1_000_000_000)
     with pytest.raises(VisitorError, match=r"needs 16\.5.GB of main memory, and 1\.0.GB are free"):
         checked(LARGE, "fp32", loader=loader, offers=Offers((LARGE,)), request=request())
     assert loader.model is not None

@@ -1,0 +1,78 @@
+"""How much memory a model would need in each precision, told before any of its weights is read or fetched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .bench.public import public_config
+from .builtin import BUILTIN_MODELS, builtin_folder
+from .builtin.command import PUBLIC_CHECKPOINTS
+from .config import HybridBlip2Config
+from .errors import CheckpointError
+from .memory import estimate_memory, free_memory, weigh
+from .model import Blip2, Blip2Model
+from .model_folder import read_config
+from .quantize import pick_device
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The memory that a model needs where it would run.
+
+    Args:
+        on_gpu: whether it is the memory of a GPU.
+        free: bytes to be had, those of the model that it replaces among them.
+        bytes: by precision; empty where nobody knows.
+    """
+
+    on_gpu: bool
+    free: int
+    bytes: dict[str, int] = field(default_factory=dict)
+
+    def fits(self, precision: str) -> bool:
+        """Whether it fits, as far as anybody knows; "auto" takes what does."""
+        sizes = [self.bytes[precision]] if precision in self.bytes else list(self.bytes.values())
+        return not sizes or min(sizes) <= self.free
+
+
+def needs(name: str, precisions: Sequence[str], *, device: str = "auto", instead_of: Blip2 | None = None) -> Needs:
+    """What a model needs, as far as it is known without asking anybody: not of a hub id beside the public checkpoints.
+
+    Args:
+        name: as for `blip2_core.load`.
+        precisions: to be told about.
+        device: as for `blip2_core.load`.
+        instead_of: the model whose place and memory it takes.
+
+    Raises:
+        SettingsError: there is no such device.
+    """
+    place = pick_device(device) if instead_of is None else instead_of.device
+    held = sum(part.bytes for part in weigh(instead_of.model)) if instead_of is not None else 0
+    return Needs(place.type == "cuda", free_memory(place) + held, dict(_sizes(name, tuple(precisions), place)))
+
+
+@lru_cache(maxsize=64)
+def _sizes(name: str, precisions: tuple[str, ...], place: torch.device) -> tuple[tuple[str, int], ...]:
+    config = _config(name)
+    if config is None:
+        return ()
+    with torch.device("meta"):
+        skeleton = Blip2Model(config)
+    apart = isinstance(config, HybridBlip2Config) and bool(config.frozen_parts)
+    return tuple((kind, estimate_memory(skeleton, kind, device=place, apart=apart).total) for kind in precisions)
+
+
+def _config(name: str) -> Any:
+    """What is known about a model without asking anybody; None where nothing is."""
+    if name in PUBLIC_CHECKPOINTS:
+        return public_config(name)
+    folder = builtin_folder(name) if name in BUILTIN_MODELS else Path(name)
+    try:
+        return read_config(folder) if folder.is_dir() else None
+    except CheckpointError:  # loading says what is wrong with it
+        return None
