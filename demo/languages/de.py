@@ -92,7 +92,7 @@ PICTURE_KNOWN = "Der Bild-Encoder hatte das Bild schon angesehen; was er sah, wu
 PICTURE_NEW = "Der Bild-Encoder hat das Bild für diese Antwort angesehen."
 TOKENS = ("{count} Token", "{count} Tokens")
 SPEED = "{number} pro Sekunde"
-FIRST_TOKEN = "das erste nach {number} s"
+FIRST_TOKEN = "das erste nach {number}\N{NO-BREAK SPACE}s"
 ENDED = {"closed": "gestoppt", "length": "bei der größten Länge gekürzt", "deadline": "gekürzt, es dauerte zu lang"}
 DROPPED = (
     "Die älteste Frage passt nicht mehr in das, was das Sprachmodell liest, und wurde weggelassen.",
@@ -133,7 +133,7 @@ PICK_PRECISION = "Genauigkeit des Sprachmodells"
 PICK_AUTO = "automatisch"
 PICK_LOAD = "Dieses Modell laden"
 PICK_MEMORY = {"cpu": "Arbeitsspeicher", "gpu": "GPU-Speicher"}
-PICK_NEEDS = "Braucht an {kind} etwa: {sizes}. Frei dafür: {free}."
+PICK_NEEDS = "{kind}, ungefähr: {sizes}. Frei dafür: {free}."
 PICK_UNKNOWN = "Wie viel Speicher es braucht, ist bekannt, sobald seine Dateien hier sind. Frei an {kind}: {free}."
 PICK_TOO_LARGE = (
     "{model} braucht {need} an {kind}, und {free} sind frei. Wähle eine kleinere Genauigkeit oder ein anderes Modell."

@@ -96,7 +96,7 @@ PICTURE_KNOWN = "El codificador de imágenes ya había mirado la imagen; lo que 
 PICTURE_NEW = "El codificador de imágenes miró la imagen para esta respuesta."
 TOKENS = ("{count} token", "{count} tokens")
 SPEED = "{number} por segundo"
-FIRST_TOKEN = "el primero a los {number} s"
+FIRST_TOKEN = "el primero a los {number}\N{NO-BREAK SPACE}s"
 ENDED = {"closed": "detenido", "length": "cortado en la longitud máxima", "deadline": "cortado, tardaba demasiado"}
 DROPPED = (
     "La pregunta más antigua ya no cabe en lo que lee el modelo de lenguaje y se dejó fuera.",
@@ -137,7 +137,7 @@ PICK_PRECISION = "Precisión del modelo de lenguaje"
 PICK_AUTO = "automática"
 PICK_LOAD = "Cargar este modelo"
 PICK_MEMORY = {"cpu": "memoria principal", "gpu": "memoria de la GPU"}
-PICK_NEEDS = "Necesita, de {kind}, unos: {sizes}. Libres para él: {free}."
+PICK_NEEDS = "Necesita aproximadamente, de {kind}: {sizes}. Libres para él: {free}."
 PICK_UNKNOWN = "Cuánta memoria necesita se sabrá cuando estén sus archivos. Libre, de {kind}: {free}."
 PICK_TOO_LARGE = "{model} necesita {need} de {kind}, y hay {free} libres. Elige una precisión menor u otro modelo."
 PICK_LOADING = "Ya hay un modelo en camino. Espera a que llegue."

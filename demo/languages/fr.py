@@ -96,7 +96,7 @@ PICTURE_KNOWN = "L'encodeur d'images avait déjà regardé l'image ; ce qu'il a 
 PICTURE_NEW = "L'encodeur d'images a regardé l'image pour cette réponse."
 TOKENS = ("{count} token", "{count} tokens")
 SPEED = "{number} par seconde"
-FIRST_TOKEN = "le premier après {number} s"
+FIRST_TOKEN = "le premier après {number}\N{NO-BREAK SPACE}s"
 ENDED = {"closed": "arrêté", "length": "coupé à la longueur maximale", "deadline": "coupé, c'était trop long"}
 DROPPED = (
     "La question la plus ancienne ne tient plus dans ce que lit le modèle de langue et a été laissée de côté.",
@@ -138,7 +138,7 @@ PICK_PRECISION = "Précision du modèle de langue"
 PICK_AUTO = "automatique"
 PICK_LOAD = "Charger ce modèle"
 PICK_MEMORY = {"cpu": "mémoire vive", "gpu": "mémoire du GPU"}
-PICK_NEEDS = "Demande environ, en {kind} : {sizes}. Libre pour lui : {free}."
+PICK_NEEDS = "Il faut environ, en {kind} : {sizes}. Libre pour lui : {free}."
 PICK_UNKNOWN = "La mémoire qu'il demande sera connue quand ses fichiers seront là. Libre, en {kind} : {free}."
 PICK_TOO_LARGE = (
     "{model} demande {need} de {kind}, et {free} sont libres. Choisis une précision plus petite ou un autre modèle."

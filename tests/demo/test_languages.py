@@ -92,7 +92,7 @@ def test_a_language_chosen_on_the_page_comes_first_and_an_unknown_one_is_as_if_n
 
 
 def test_lines_with_numbers_are_in_the_visitors_language():
-    assert texts.measured(MEASURED) == "3 tokens · 2.0 a second · first after 0.5 s · stopped"
+    assert texts.measured(MEASURED) == "3 tokens · 2.0 a second · first after 0.5\N{NO-BREAK SPACE}s · stopped"
     german = spoken("de", lambda: texts.measured(MEASURED, dropped=2))
     assert german.startswith("3 Tokens · 2,0 pro Sekunde · das erste nach 0,5 s · gestoppt. Die 2 ältesten Fragen ")
     assert "50 %" in spoken("de", lambda: texts.waiting("checking a.gguf", 0.5))
