@@ -106,7 +106,9 @@ def test_a_model_that_cannot_fit_is_refused_while_the_old_one_answers(loader, mo
 def test_what_a_model_needs_is_told_by_precision_and_a_model_that_nobody_knows_says_so(loader):
     needed = needs(LARGE, loader)
     assert needed.bytes["fp32"] > needed.bytes["bf16"] > 8e9 and needed.free > 0
-    assert told(needed).startswith("Takes about this much main memory: fp32\N{NO-BREAK SPACE}16.5\N{NO-BREAK SPACE}GB, ")
+    assert told(needed).startswith(
+        "Takes about this much main memory: fp32\N{NO-BREAK SPACE}16.5\N{NO-BREAK SPACE}GB, "
+    )
     assert needs("somebody/else", loader).bytes == {} and needs("somebody/else", loader).fits("fp32")
     assert "is known once its files are here" in told(Needs(on_gpu=True, free=0))
 

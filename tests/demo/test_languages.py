@@ -94,7 +94,9 @@ def test_a_language_chosen_on_the_page_comes_first_and_an_unknown_one_is_as_if_n
 def test_lines_with_numbers_are_in_the_visitors_language():
     assert texts.measured(MEASURED) == "3 tokens · 2.0 a second · first after 0.5\N{NO-BREAK SPACE}s · stopped"
     german = spoken("de", lambda: texts.measured(MEASURED, dropped=2))
-    assert german.startswith("3 Tokens · 2,0 pro Sekunde · das erste nach 0,5 s · gestoppt. Die 2 ältesten Fragen ")
+    assert german.startswith(
+        "3 Tokens · 2,0 pro Sekunde · das erste nach 0,5\N{NO-BREAK SPACE}s · gestoppt. Die 2 ältesten Fragen "
+    )
     assert "50 %" in spoken("de", lambda: texts.waiting("checking a.gguf", 0.5))
     assert "prüfe a.gguf" in spoken("de", lambda: texts.status("pocket", "checking a.gguf", None))
     assert spoken("fr", lambda: texts.days(1)) == "1 jour" and spoken("es", lambda: texts.days(30)) == "30 días"

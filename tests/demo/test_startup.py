@@ -1,4 +1,4 @@
-"""The page is there at once: measured in processor time, which other programs do not lengthen."""
+"""The page is there at once and answers soon: measured in processor time, which other programs do not lengthen."""
 
 import os
 import subprocess
@@ -7,9 +7,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from gradio_client import Client, handle_file
 from test_app import APP, free_port
 
-MOST_SECONDS = 3.0
+CAT = APP.parent / "demo" / "gallery" / "cat.jpg"
+PAGE_SECONDS = 3.0
+ANSWER_SECONDS = 15.0  # of two cores: alone on the machine nine, and the answer is there after 8.4 on the clock
 
 
 def processor_seconds(pid: int) -> float:
@@ -18,21 +21,44 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="only Linux tells the processor time of a process")
-def test_the_page_is_served_within_three_seconds_of_work(tmp_path):
+@pytest.fixture
+def started(tmp_path):
+    """The app with `pocket`, just begun, and what it says."""
     command = [sys.executable, str(APP), "--model", "pocket", "--port", str(free_port())]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(tmp_path)}
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    try:
-        said = next(line for line in process.stdout if line.startswith("The page"))  # before the model is loaded
-        seconds = processor_seconds(process.pid)
-        with urllib.request.urlopen(said.split()[4], timeout=60) as page:
-            assert b"gradio" in page.read()
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-    assert said.startswith("The page is at http://127.0.0.1:")
-    assert seconds < MOST_SECONDS
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def line_of(process: subprocess.Popen, beginning: str) -> str:
+    return next(line for line in process.stdout if line.startswith(beginning))
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/stat").is_file(), reason="only Linux tells the processor time of a process"
+)
+
+
+@needs_proc
+def test_the_page_is_served_within_three_seconds_of_work(started):
+    said = line_of(started, "The page is at http://127.0.0.1:")  # before the model is loaded
+    seconds = processor_seconds(started.pid)
+    with urllib.request.urlopen(said.split()[4], timeout=60) as page:
+        assert b"gradio" in page.read()
+    assert seconds < PAGE_SECONDS
+
+
+@needs_proc
+@pytest.mark.pocket
+def test_the_first_answer_is_there_soon(started):
+    address = line_of(started, "The page is at").split()[4]
+    line_of(started, "pocket is ready")
+    client = Client(address, verbose=False)
+    answer, _, _ = client.predict(handle_file(str(CAT)), "What kind of animal is it?", max_tokens=24, api_name="/ask")
+    assert answer
+    assert processor_seconds(started.pid) < ANSWER_SECONDS
