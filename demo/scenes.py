@@ -18,6 +18,7 @@ class Scene:
         unfold: the panels that they open at the end, by their selectors.
         wait_for: what they wait for then, by its selector.
         compare: what they ask on both sides of the panel that compares.
+        fetch: the web address that they fetch a picture from.
         draw: what they draw: for each stroke, places on the board from 0 to 1.
         locale: language and country of their browser.
     """
@@ -32,6 +33,7 @@ class Scene:
     unfold: tuple[str, ...] = ()
     wait_for: str = "main"
     compare: str = ""
+    fetch: str = ""
     draw: tuple[tuple[tuple[float, float], ...], ...] = ()
     locale: str = "en-GB"
 
@@ -64,6 +66,10 @@ SCENES = (
     Scene(
         "page-model", "coffee.jpg", ("What is this?",), size=(1280, 1900), unfold=("#pick", "#credits"),
         wait_for="#pick-told p",
+    ),
+    Scene(
+        "page-refused", "pizza.jpg", ("What food is this?",), size=(1280, 1240), unfold=("#more-ways",),
+        fetch="http://192.168.0.1/photo.jpg",
     ),
     Scene("page-german", "surfer.jpg", ("What is the man doing?",), locale="de-DE"),
     Scene(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from blip2_core.__main__ import BAD_INPUT, OneLineParser, complain
 from blip2_core.errors import Blip2Error
 
-from . import gallery
+from . import gallery, texts
 from .browser import BrowserError, Visit, headless_chromium, running_app
 from .likeness import difference
 from .scenes import SCENES, Scene
@@ -145,6 +145,7 @@ def play(scene: Scene, browser: "Browser", address: str) -> Shot:
         visit.page.locator(scene.wait_for).wait_for()
         talk += _compare(visit.page, scene.compare) if scene.compare else []
         _draw(visit.page, scene.draw)
+        _fetch(visit.page, scene.fetch)
         jpeg = _as_jpeg(_still(visit.page))
         visit.check_width()
         boxes = [visit.page.evaluate(BOXES, parts) for parts in (TIMED, SAID)]
@@ -200,6 +201,14 @@ def _draw(page: "Page", strokes: tuple[tuple[tuple[float, float], ...], ...]) ->
             if place == 0:
                 page.mouse.down()
         page.mouse.up()
+
+
+def _fetch(page: "Page", address: str) -> None:
+    """Fetch a picture from an address that is refused, and wait for the sentence that says so."""
+    if address:
+        page.locator("#address input, #address textarea").fill(address)
+        page.locator("#fetch").click()
+        page.get_by_text(texts.WEB_ADDRESS).wait_for()
 
 
 def _still(page: "Page") -> bytes:
