@@ -6,7 +6,6 @@ memory, is refused before its weights come, and so is a disk that is too small f
 
 import difflib
 import errno
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from .builtin.command import PUBLIC_CHECKPOINTS
 from .builtin.frozen_parts import Progress
 from .checkpoint_commands import DEFAULT_SCORER
+from .disk import free_disk
 from .errors import Blip2Error, CheckpointError, brief
 from .memory import size
 
@@ -131,8 +131,7 @@ def _expect_room(name: str, total: int) -> None:
     kept = Path(constants.HF_HUB_CACHE)
     begun = kept.joinpath(f"models--{name.replace('/', '--')}", "blobs").glob("*.incomplete")
     needed = total - sum(file.stat().st_size for file in begun)
-    there = next(place for place in (kept, *kept.absolute().parents) if place.exists())
-    free = shutil.disk_usage(there).free
+    free = free_disk(kept)
     if needed > free:
         raise CheckpointError(
             f"{name}: the download needs {size(needed)} of disk, {size(free)} are free in {kept}. Make room, or set "

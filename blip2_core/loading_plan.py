@@ -60,12 +60,17 @@ def plan_load(
     expect_answering(folder, config)
     with torch.device("meta"):
         skeleton = build(folder, config)
-    hybrid = isinstance(config, HybridBlip2Config) and bool(config.frozen_parts)
-    if hybrid or device_map is None:
-        choice = choose_precision(precision, skeleton, device=place, name=name, apart=hybrid)
+    apart = comes_apart(config)
+    if apart or device_map is None:
+        choice = choose_precision(precision, skeleton, device=place, name=name, apart=apart)
         return Plan(config, skeleton, choice, {"": place})
     placed = deal_out(skeleton, precision, device=place, name=name, max_memory=max_memory)
     return Plan(config, skeleton, placed.choice, placed.device_map)
+
+
+def comes_apart(config: PreTrainedConfig) -> bool:
+    """Whether a model's frozen parts are loaded by themselves, from elsewhere than its folder."""
+    return isinstance(config, HybridBlip2Config) and bool(config.frozen_parts)
 
 
 def build(folder: Path, config: PreTrainedConfig, language_model: PreTrainedModel | None = None) -> Blip2Model:

@@ -11,8 +11,8 @@ import torch
 from .bench.public import public_config
 from .builtin import BUILTIN_MODELS, builtin_folder
 from .builtin.command import PUBLIC_CHECKPOINTS
-from .config import HybridBlip2Config
 from .errors import CheckpointError
+from .loading_plan import comes_apart
 from .memory import estimate_memory, free_memory, weigh
 from .model import Blip2, Blip2Model
 from .model_folder import read_config
@@ -63,7 +63,7 @@ def _sizes(name: str, precisions: tuple[str, ...], place: torch.device) -> tuple
         return ()
     with torch.device("meta"):
         skeleton = Blip2Model(config)
-    apart = isinstance(config, HybridBlip2Config) and bool(config.frozen_parts)
+    apart = comes_apart(config)
     return tuple((kind, estimate_memory(skeleton, kind, device=place, apart=apart).total) for kind in precisions)
 
 

@@ -138,7 +138,7 @@ def test_a_full_disk_that_only_the_text_of_an_error_tells_of(monkeypatch):
 
 def test_a_disk_with_too_little_room_is_seen_before_the_first_weight_comes(server, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=5_000_000)
-    monkeypatch.setattr("blip2_core.hub.shutil.disk_usage", lambda place: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: usage)
     assert re.fullmatch(
         r"@: the download needs \d\d MB of disk, 5 MB are free in .*/cache\. Make room, or set HF_HOME to a folder "
         r"on a larger disk\.",

@@ -4,7 +4,6 @@
 parts in other precisions, so memory differs; in bf16 both must say the same.
 """
 
-import gc
 import json
 import platform
 import shutil
@@ -28,6 +27,7 @@ from ..checkpoint import HF_CLASSES, load
 from ..errors import SettingsError, brief
 from ..memory import LoadReport, size
 from ..model import Blip2
+from ..out_of_memory import give_back
 from ..quantize import is_t5
 from .random_folder import write_random_folder
 
@@ -229,9 +229,8 @@ def _picture() -> Image.Image:
 
 def _forget(device: torch.device) -> None:
     """Free what the load before held."""
-    gc.collect()
+    give_back()
     if device.type == "cuda":
-        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
 
 

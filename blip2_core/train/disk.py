@@ -1,13 +1,13 @@
 """Room on the disk: said before a run starts, and in one sentence where it ends while the run writes."""
 
 import errno
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
 
+from ..disk import free_disk
 from ..errors import Blip2Error, TrainingError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -26,8 +26,7 @@ def expect_room(folder: Path, needed: int, what: str, *, way_out: str) -> None:
     Raises:
         TrainingError: too few bytes are free.
     """
-    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(there).free
+    free = free_disk(folder)
     if needed > free:
         from ..memory import size
 
