@@ -1,7 +1,8 @@
 """`python -m blip2_core train ablations`: what each part of the recipe is good for, from short equal runs.
 
 Every variant leaves one thing out, or changes one, and is then trained for the same number of steps on the same batches
-and measured on the same held-out questions of the dev split. Stages that two variants share are trained once.
+and measured on the same held-out questions of the dev split: the loss of their answers, which tells short runs apart,
+and the share that is answered right. Stages that two variants share are trained once.
 
 It works in the folder of `train pocket`: that has the data, the frozen features and the image encoder's own blocks.
 """
@@ -15,10 +16,12 @@ from statistics import mean
 from typing import Any
 
 from ..errors import SettingsError
-from .curves import import_pyplot
+from .curves import import_pyplot, loss_names, read_validation
 from .pocket import QUESTIONS, Part, run_once, train_command
 
+LOSS = "loss"  # of the right answers, in nats a token
 MEASURES = {"vqa": "exact match", "name": "name or broader term", "instruct": "speaks of the thing"}
+WITH_LOSS = ("vqa", "name")  # the records of instruct hold what an answer must speak of, not the answer
 LEARNING_RATE = 6e-4
 BATCH_SIZE = 16  # of few batches, as many as there can be: each holds texts of one length, and of few kinds
 
@@ -109,6 +112,8 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
     files = tuple(file for file in dict.fromkeys(QUESTIONS) if file not in variant.left_out)
     withhold = ["--withhold-question"] if variant.withhold_question else []
     command = _train(args, "vqa", name, model=model, files=files, steps=args.steps, seed=seed)
+    held_out = [str(args.work / "data" / f"{task}-dev.jsonl") for task in WITH_LOSS]
+    command += ["--validation", *held_out]
     found.append((name, [*command, *withhold]))
     for task in MEASURES:
         found.append((f"{name}-{task}", [*_evaluate(args, task, name), *withhold]))
@@ -119,7 +124,8 @@ def _train(
     args: argparse.Namespace, stage: str, name: str, *, model: Path, files: tuple[str, ...], steps: int, seed: int
 ) -> list[str]:
     part = Part(stage, files, steps, BATCH_SIZE, LEARNING_RATE, warmup=steps // 8)
-    return train_command(part, args.work, _folder(args, name), model=str(model), seed=seed, dry_run=args.dry_run)
+    out = _folder(args, name)
+    return train_command(part, args.work, out, model=str(model), seed=seed, dry_run=args.dry_run, views=1)
 
 
 def _evaluate(args: argparse.Namespace, task: str, name: str) -> list[str]:
@@ -156,18 +162,21 @@ def _table(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _numbers(folder: Path) -> dict[str, float]:
-    """One number for each source of questions that was measured."""
+    """The loss of each task, and the share of right answers of each source of questions."""
+    last = read_validation(folder)[-1:]
+    losses = {f"{LOSS}, {name.removesuffix('-dev')}": last[0][name] for name in loss_names(last)}
     reports = json.loads((folder / "evaluation.json").read_text())
-    return {
+    shares = {
         f"{report['task']}, {number['source']}": round(number["value"], 4)
         for report in reports.values()
         for number in report["numbers"]
         if number["kind"] == "all" and number["measure"] == MEASURES[report["task"]]
     }
+    return {**losses, **shares}
 
 
 def draw(table: dict[str, Any], out: Path) -> None:
-    """Draw a panel for each measure: a bar is the mean of the seeds, a dot one seed.
+    """Draw a panel for each measure: a dash is the mean of the seeds, a dot one seed.
 
     Raises:
         DataError: matplotlib is not installed.
@@ -180,11 +189,12 @@ def draw(table: dict[str, Any], out: Path) -> None:
         1, len(measures), figsize=(3 * len(measures) + 2, 3), sharey=True, squeeze=False, layout="constrained"
     )
     for panel, measure in zip(panels.flat, measures, strict=True):
-        shares = [[100 * value for value in row[measure]] for row in rows]
-        panel.barh(names, [mean(values) for values in shares], color="#94a3b8")
-        for name, values in zip(names, shares, strict=True):
-            panel.plot(values, [name] * len(values), "k.", markersize=4)
-        panel.set(title=measure, xlabel="right, %")
+        scale, unit = (1, "nats a token") if measure.startswith(LOSS) else (100, "right, %")
+        values = [[scale * value for value in row[measure]] for row in rows]
+        panel.plot([mean(of_row) for of_row in values], names, "|", color="#64748b", markersize=14, markeredgewidth=3)
+        for name, of_row in zip(names, values, strict=True):
+            panel.plot(of_row, [name] * len(of_row), "k.", markersize=5)
+        panel.set(title=measure, xlabel=unit)
         panel.grid(axis="x", alpha=0.3)
     panels[0, 0].invert_yaxis()
     figure.savefig(out, dpi=90)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..model import Blip2
     from .samples import Sample
     from .stage import Stage
+    from .validation import Validation
 
 STAGES = {
     "vision": "the hybrid ViT's own blocks, before they are frozen",
@@ -44,6 +45,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=Path, nargs="+", required=True, help="JSON lines files, or folders of them")
     add("--out", type=Path, required=True, help="run folder: log, checkpoints, and in the end model/")
+    add("--validation", type=Path, nargs="+", metavar="FILE", help="held-out records, measured at each checkpoint")
     add("--model", default=NEW, help=f'model to start from: a folder, a name, a hub id, or "{NEW}": pocket, untrained')
     add("--queries", type=int, metavar="N", help="begin anew with so many queries instead of the model's own")
     add("--words", type=Path, nargs="+", help="with --model new: text files whose words the Q-Former learns (--data)")
@@ -110,7 +112,10 @@ def run(args: argparse.Namespace) -> int:
         bf16=bf16,
     )
     _write_run_file(args, samples, settings)
-    train(stage, batches, pictures, settings=settings, folder=args.out, resume=args.resume)
+    validation = _validation(args, blip2, bf16=bf16)
+    train(
+        stage, batches, pictures, settings=settings, folder=args.out, resume=args.resume, validation=validation
+    )  # fmt: skip
     with naming_a_full_disk(args.out, way_out=FULL_WAY_OUT):
         save(blip2, args.out / "model", dtype=torch.float16 if args.save_fp16 else torch.float32)
         if args.stage == "stage1":
@@ -156,6 +161,18 @@ def _load_or_begin(args: argparse.Namespace, samples: "list[Sample]", *, precisi
     vocabulary = samples + (read_samples(args.words) if args.words else [])
     texts = (text for sample in vocabulary for text in (sample.text, sample.question) if text)
     return new_pocket(texts, precision=precision, device=args.device)
+
+
+def _validation(args: argparse.Namespace, blip2: "Blip2", *, bf16: bool) -> "Validation | None":
+    from tqdm import tqdm
+
+    from .pictures import Pictures
+    from .validation import Validation
+
+    if args.validation is None:
+        return None
+    whole = Pictures(blip2, cache_folder=args.cache_features, bf16=bf16)
+    return Validation(args.validation, whole, batch_size=args.batch_size, say=tqdm.write)
 
 
 def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":

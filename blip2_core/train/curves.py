@@ -1,4 +1,4 @@
-"""`python -m blip2_core train curves`: the losses of one or more runs, drawn one above the other."""
+"""`python -m blip2_core train curves`: the losses of one or more runs, those on held-out records among them."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import DataError
 
+VALIDATION_FILE = "validation.jsonl"
 NO_LOSS = ("step", "samples_per_s")
 SMOOTH = 0.05  # of all steps are averaged in a point of the smooth line
 INSTALL = 'Drawing needs matplotlib, which is not installed. Install it with: pip install "blip2-chat[docs]"'
@@ -44,7 +45,7 @@ def draw_curves(runs: list[Path], out: Path) -> None:
     """Draw one panel a run, each loss by name with its moving mean.
 
     Args:
-        runs: run folders with log.jsonl.
+        runs: run folders with log.jsonl, and validation.jsonl where held-out records were measured.
         out: the picture file.
 
     Raises:
@@ -56,18 +57,21 @@ def draw_curves(runs: list[Path], out: Path) -> None:
     rows = -(-len(logs) // columns)
     figure, panels = plt.subplots(rows, columns, figsize=(4 * columns, 2.8 * rows), squeeze=False, layout="constrained")
     for panel, (folder, log) in zip(panels.flat, logs, strict=False):
-        _draw(panel, folder.name, log)
+        _draw(panel, folder.name, log, read_validation(folder))
     for panel in panels.flat[len(logs) :]:
         panel.axis("off")
     figure.savefig(out, dpi=90)
     plt.close(figure)
 
 
-def _draw(panel: Any, title: str, log: list[dict[str, float]]) -> None:
+def _draw(panel: Any, title: str, log: list[dict[str, float]], held_out: list[dict[str, float]]) -> None:
     for name in loss_names(log):
         values = [line[name] for line in log]
         (line,) = panel.plot(smooth(values), linewidth=1.5, label=name.replace("_", " "))
         panel.plot(values, linewidth=0.5, alpha=0.25, color=line.get_color())
+    steps = [line["step"] for line in held_out]
+    for name in loss_names(held_out) if held_out else ():
+        panel.plot(steps, [line[name] for line in held_out], "o--", markersize=3, linewidth=1, label=name)
     panel.set(title=title, xlabel="step", ylabel="loss")
     panel.grid(alpha=0.3)
     panel.legend(fontsize=7)
@@ -99,3 +103,9 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     if not lines:
         raise DataError(f"{file}: expected the log of a training run, it has no step yet.")
     return lines
+
+
+def read_validation(folder: Path) -> list[dict[str, float]]:
+    """The losses of a run on held-out records at each checkpoint; none if it had no such records."""
+    file = folder / VALIDATION_FILE
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []

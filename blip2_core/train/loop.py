@@ -3,8 +3,9 @@
 A step is a pure function of the seed and its number: the batch, the views of the pictures, dropout and every other draw
 come from generators seeded with both. So a run that was killed and resumed has the losses it would have had.
 
-The run folder holds `run.json` (how it was made), `log.jsonl` (losses of each step), `checkpoint-N/` (the newest only,
-written beside and renamed, so that it is whole or not there) and in the end `model/`.
+The run folder holds `run.json` (how it was made), `log.jsonl` (losses of each step), `validation.jsonl` (losses on
+held-out records at each checkpoint), `checkpoint-N/` (the newest only, written beside and renamed, so that it is whole
+or not there) and in the end `model/`.
 """
 
 import json
@@ -31,6 +32,7 @@ from .frozen import expect_unchanged, frozen_fingerprint
 from .pictures import Pictures
 from .samples import fingerprint_of
 from .stage import Stage
+from .validation import Validation, write_losses
 
 BETAS = (0.9, 0.98)  # the paper's, section 4
 MOST_SKIPPED = 20  # steps in a row without a finite loss
@@ -87,7 +89,14 @@ class TrainSettings:
 
 
 def train(
-    stage: Stage, batches: Batches, pictures: Pictures, *, settings: TrainSettings, folder: Path, resume: bool = False
+    stage: Stage,
+    batches: Batches,
+    pictures: Pictures,
+    *,
+    settings: TrainSettings,
+    folder: Path,
+    resume: bool = False,
+    validation: Validation | None = None,
 ) -> None:
     """Train a stage to its last step.
 
@@ -98,6 +107,7 @@ def train(
         settings: how.
         folder: the run folder.
         resume: go on from the newest checkpoint, if there is one.
+        validation: held-out records whose loss is measured before every checkpoint.
 
     Raises:
         TrainingError: the losses are not finite, a frozen part changed, the checkpoint is of another run, or the disk
@@ -140,6 +150,8 @@ def train(
             bar.set_postfix_str(log.summary())
             bar.update()
             if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
+                if validation is not None:
+                    write_losses(folder, step + 1, validation.losses(stage))
                 run.save(step + 1)
     expect_unchanged(before, frozen_fingerprint(stage, stage.trainable))
 

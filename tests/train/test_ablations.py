@@ -65,6 +65,7 @@ def test_two_steps_of_a_row_write_the_table(tmp_path):
     assert main(["train", "ablations", "--work", str(tmp_path), "--out", str(table), *options]) == 0
     (row,) = json.loads(table.read_text())["rows"]
     assert row["variant"] == "8 queries" and all(0 <= share <= 1 for share in row["vqa, gallery"])
+    assert all(0 < loss < 20 for task in ("vqa", "name") for loss in row[f"loss, {task}"])
     assert table.with_suffix(".png").is_file()
     config = json.loads((tmp_path / "ablations" / "8-queries-vqa-0" / "model" / "config.json").read_text())
     assert config["num_query_tokens"] == 8

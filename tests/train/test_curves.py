@@ -2,10 +2,10 @@
 
 import json
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from blip2_core.__main__ import main
-from blip2_core.train.curves import smooth
+from blip2_core.train.curves import VALIDATION_FILE, smooth
 
 
 def write_log(folder, losses):
@@ -22,6 +22,16 @@ def test_each_run_gets_a_panel_of_its_own(tmp_path):
     assert main(["train", "curves", *(str(tmp_path / f"run{n}") for n in range(4)), "--out", str(four)]) == 0
     (width, height), (wider, higher) = Image.open(one).size, Image.open(four).size
     assert wider > 2.5 * width and higher > 1.5 * height
+
+
+def test_losses_on_held_out_records_are_drawn_beside_the_others(tmp_path):
+    write_log(tmp_path / "run", [3.0 - n / 50 for n in range(100)])
+    pictures = []
+    for name in ("without", "with"):
+        assert main(["train", "curves", str(tmp_path / "run"), "--out", str(tmp_path / f"{name}.png")]) == 0
+        pictures.append(Image.open(tmp_path / f"{name}.png").convert("RGB"))
+        (tmp_path / "run" / VALIDATION_FILE).write_text('{"step": 50, "vqa-dev": 2.5}\n{"step": 100, "vqa-dev": 2.0}\n')
+    assert ImageChops.difference(*pictures).getbbox() is not None
 
 
 def test_the_smooth_line_is_a_mean_of_the_values_so_far():

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 
 import pytest
 import torch
@@ -10,16 +11,19 @@ from small_blip2 import make_blip2
 
 from blip2_core.errors import DataError, SettingsError, TrainingError
 from blip2_core.train.batches import Batches
+from blip2_core.train.curves import read_validation
 from blip2_core.train.frozen import frozen_fingerprint
 from blip2_core.train.loop import TrainSettings, train
 from blip2_core.train.pictures import Pictures
 from blip2_core.train.samples import read_samples
 from blip2_core.train.stage2 import Stage2
+from blip2_core.train.validation import Validation
+from blip2_core.train.vqa import QuestionAnswering
 
 SETTINGS = TrainSettings(steps=6, batch_size=2, learning_rate=1e-2, warmup=2, save_every=2)
 
 
-def run(folder, data, *, settings=SETTINGS, kind=Stage2, resume=False, views=3, stop_at=None, blip2=None):
+def run(folder, data, *, settings=SETTINGS, kind=Stage2, resume=False, views=3, stop_at=None, blip2=None, held_out=()):
     blip2 = blip2 or make_blip2("chatml")
     pictures = Pictures(blip2, views=views)
     samples = pictures.prepare(read_samples([data]), lambda text: None)
@@ -28,7 +32,8 @@ def run(folder, data, *, settings=SETTINGS, kind=Stage2, resume=False, views=3, 
     if stop_at is not None:
         real = batches.step
         batches.step = lambda number: real(number) if number < stop_at else (_ for _ in ()).throw(KeyboardInterrupt)
-    train(stage, batches, pictures, settings=settings, folder=folder, resume=resume)
+    validation = Validation(held_out, Pictures(blip2), batch_size=3, say=print) if held_out else None
+    train(stage, batches, pictures, settings=settings, folder=folder, resume=resume, validation=validation)
     return stage
 
 
@@ -44,6 +49,45 @@ def test_a_run_cut_off_and_resumed_has_the_losses_it_would_have_had(tmp_path, pi
         run(tmp_path / "cut", data, stop_at=5)  # step 4 was done and logged, but its checkpoint is of step 4
     run(tmp_path / "cut", data, resume=True)
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+
+
+def test_held_out_records_are_measured_at_each_checkpoint_and_change_nothing(tmp_path, picture_folder):
+    data, held_out = picture_folder / "caption.jsonl", tmp_path / "held-out.jsonl"
+    held_out.write_text(data.read_text().replace('"image": "', f'"image": "{picture_folder}/'))
+    run(tmp_path / "without", data)
+    run(tmp_path / "with", data, held_out=[data, held_out])
+    assert losses(tmp_path / "with") == losses(tmp_path / "without")
+    lines = read_validation(tmp_path / "with")
+    assert [line["step"] for line in lines] == [2, 4, 6] and all(line["caption"] == line["held-out"] for line in lines)
+    assert read_validation(tmp_path / "without") == []
+
+
+def test_every_held_out_answer_counts_alike_and_none_is_dropped_out(tmp_path, picture_folder):
+    data = picture_folder / "vqa.jsonl"
+    stage = run(tmp_path, data, kind=QuestionAnswering, held_out=[data])
+    assert stage.model.qformer.training
+    stage.eval()
+    pictures = Pictures(make_blip2("chatml"))
+    with torch.no_grad():
+        alone = [stage(pictures.features([s], random.Random(0)), [s])["answer"] for s in read_samples([data])]
+    assert read_validation(tmp_path)[-1]["vqa"] == pytest.approx(float(sum(alone)) / len(alone), abs=1e-4)
+
+
+def test_a_resumed_run_writes_its_validation_losses_once(tmp_path, picture_folder):
+    data = picture_folder / "caption.jsonl"
+    run(tmp_path / "whole", data, held_out=[data])
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", data, held_out=[data], stop_at=5)
+    shutil.rmtree(next((tmp_path / "cut").glob("checkpoint-*")))  # as if it had been killed before: it begins anew
+    run(tmp_path / "cut", data, held_out=[data], resume=True)
+    assert read_validation(tmp_path / "cut") == read_validation(tmp_path / "whole")
+
+
+def test_held_out_files_of_one_name_are_refused(picture_folder, tmp_path):
+    other = tmp_path / "vqa.jsonl"
+    other.write_text((picture_folder / "vqa.jsonl").read_text())
+    with pytest.raises(DataError, match="^--validation: expected files of different names"):
+        Validation([picture_folder / "vqa.jsonl", other], Pictures(make_blip2("chatml")), batch_size=2, say=print)
 
 
 def test_training_lowers_the_loss_and_leaves_frozen_parts_alone(tmp_path, picture_folder):
