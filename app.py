@@ -18,9 +18,12 @@ from demo.hardware import import_spaces, pick_start
 from demo.offers import LOOPBACK, offered
 
 if TYPE_CHECKING:
+    from demo.accounts import Accounts
     from demo.extras import Extras
     from demo.loading import ModelLoader
 
+OPEN_TO_ALL = "Everybody who reaches this machine can use the page. --accounts FILE asks for a password."
+PLAIN_HTTP = "Passwords go over the network as they are: put https in front of the page, with a proxy of your own."
 POLL = 0.5  # seconds between two looks at the model
 ON_A_SPACE = "SPACE_ID" in os.environ
 
@@ -37,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     host = "0.0.0.0" if ON_A_SPACE else "127.0.0.1"
     add("--host", default=host, help="address to listen on; 0.0.0.0 lets the whole network in (%(default)s)")
     add("--port", type=int, default=7860, help="port to listen on (%(default)s)")
+    add("--accounts", metavar="FILE", help="ask for a name and a password; python -m demo.accounts makes the file")
     add("--share", action="store_true", help="also through a public tunnel of Gradio's makers")
     often = {"type": _a_minute, "default": 30.0, "metavar": "N"}
     add("--questions-per-minute", **often, help="how many a visitor may ask; %(default)g, and 4 times that an address")
@@ -100,19 +104,19 @@ def main(argv: list[str] | None = None) -> int:
     loader = ModelLoader(args.model, precision=args.precision, device=args.device)
     limits = Limits(questions_a_minute=args.questions_per_minute)
     try:
-        extras = _extras(args, loader)
+        extras, accounts = _extras(args, loader), _accounts(args)
     except Blip2Error as error:
         complain(error)
         return BAD_INPUT
     page = build_page(loader, limits=limits, web=args.web_pictures, extras=extras)
     try:
-        address = serve(page, loader, host=args.host, port=args.port, share=args.share)
+        address = serve(page, loader, host=args.host, port=args.port, share=args.share, accounts=accounts)
     except OSError:
         print(f"error: {args.host}:{args.port} is taken or not allowed. Try --port {args.port + 1}.", file=sys.stderr)
         return BAD_INPUT
     print(f"The page is at {address} (Ctrl+C ends it). Loading {args.model} ...", flush=True)
     if args.host not in LOOPBACK and not ON_A_SPACE:
-        print("Everybody who reaches this machine can use the page.", file=sys.stderr, flush=True)
+        print(OPEN_TO_ALL if accounts is None else PLAIN_HTTP, file=sys.stderr, flush=True)
     loader.start()
     try:
         return _watch(loader)
@@ -120,6 +124,18 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         page.close(verbose=False)
+
+
+def _accounts(args: argparse.Namespace) -> "Accounts | None":
+    """Who may use the page; None for everybody."""
+    from blip2_core.errors import SettingsError
+    from demo.accounts import read_accounts
+
+    if args.accounts and ON_A_SPACE:
+        raise SettingsError(
+            "--accounts: a Space shows its page in a frame, where no browser asks. Make the Space private."
+        )
+    return read_accounts(Path(args.accounts)) if args.accounts else None
 
 
 def _extras(args: argparse.Namespace, loader: "ModelLoader") -> "Extras":

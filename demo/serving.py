@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import gallery
+from .accounts import HEALTH, Accounts, middleware
 from .languages import COOKIE, LANGUAGES, translations
 from .limits import LARGEST_FILE, MOST_SESSIONS, BodyLimit, Limits
 from .loading import ModelLoader
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("demo")
 
 MOST_QUEUED = 2 * Limits().waiting  # events of all kinds, where the page's own sentence comes too late
-HEALTH = "/gradio_api/healthz"
 STYLE = Path(__file__).parent / "page.css"
 SCRIPTS = [Path(__file__).parent / name for name in ("page.js", "access.js")]
 
@@ -54,7 +54,9 @@ class WithoutText:
         log.error("A request failed: %s", type(error).__name__)
 
 
-def serve(page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share: bool) -> str:
+def serve(
+    page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share: bool, accounts: Accounts | None = None
+) -> str:
     """Serve the page from now on; returns its address.
 
     Args:
@@ -63,6 +65,7 @@ def serve(page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share
         host: the address to listen on.
         port: the port to listen on.
         share: also through a public tunnel of Gradio's makers.
+        accounts: who may use it; None lets everybody in.
 
     Raises:
         OSError: the port is taken.
@@ -77,8 +80,10 @@ def serve(page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share
         max_file_size=LARGEST_FILE, allowed_paths=[str(gallery.FOLDER)], run_history=False, enable_monitoring=False,
         ssr_mode=False, pwa=False, mcp_server=_has_mcp(), footer_links=["api", "settings"], theme=_theme(),
         css_paths=STYLE, head=_head(), i18n=_translations(page), state_session_capacity=MOST_SESSIONS,
-        app_kwargs={"routes": [_health_route(loader)], "middleware": [_limit()]},
+        app_kwargs={"routes": [_health_route(loader)], "middleware": [*_door(accounts), _limit()]},
     )  # fmt: skip
+    if accounts and page.mcp_server_obj:  # which asks the page itself, and needs an account like everybody
+        page.mcp_server_obj._local_url = local.replace("://", "://{}:{}@".format(*accounts.own), 1)
     return public or local
 
 
@@ -98,6 +103,10 @@ def _translations(page: "gr.Blocks") -> Any:
 def _has_mcp() -> bool:
     """Whether Gradio's extra is installed that makes a tool for language models of the endpoint."""
     return importlib.util.find_spec("mcp") is not None
+
+
+def _door(accounts: Accounts | None) -> list[Any]:
+    return [middleware(accounts)] if accounts else []
 
 
 def _limit() -> Any:
