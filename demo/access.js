@@ -4,6 +4,9 @@
    Gradio draws its parts anew whenever something changes, so they are mended after each change of the page. */
 
 (() => {
+  /* keys with Ctrl (or Cmd) or Alt, and the button that each presses */
+  const KEYS = { "Control+Enter": "#again", "Alt+ArrowUp": "#undo", "Control+s": "#save" };
+
   const find = (selector) => document.querySelector(selector);
   const all = (selector) => document.querySelectorAll(selector);
   let focused = null;
@@ -26,6 +29,7 @@
       for (const arrow of line.querySelectorAll("button")) arrow.inert = true; /* the whole line is the button */
     }
     for (const question of all("#question textarea")) set(question, "aria-keyshortcuts", "/");
+    for (const [keys, button] of Object.entries(KEYS)) if (find(button)) set(find(button), "aria-keyshortcuts", keys);
     for (const stop of all("#stop")) set(stop, "aria-keyshortcuts", "Escape");
     for (const questions of all("#suggestions")) set(questions, "lang", "en"); /* the model reads no other */
     const title = find("#title h1")?.innerText;
@@ -61,8 +65,22 @@
 
   document.addEventListener("focusin", (event) => (focused = event.target));
 
+  /* the button of a key with Ctrl or Alt; what stands in the question box is sent first */
+  function buttonOf(event) {
+    if (event.shiftKey || (event.ctrlKey || event.metaKey) === event.altKey) return null;
+    const button = KEYS[`${event.altKey ? "Alt" : "Control"}+${event.key}`];
+    const written = button === "#again" && find("#question textarea").value.trim();
+    return find(written ? "#send" : button);
+  }
+
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.isComposing) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) {
+      const button = buttonOf(event);
+      if (!button || button.disabled) return;
+      event.preventDefault();
+      return button.click();
+    }
     const writing = event.target.closest?.("input, textarea, select, [contenteditable=true]");
     if (event.key === "/" && !writing) {
       event.preventDefault();

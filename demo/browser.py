@@ -43,11 +43,12 @@ class BrowserError(Blip2Error, RuntimeError):
 
 
 @contextmanager
-def running_app(model: str) -> Iterator[str]:
+def running_app(model: str, *options: str) -> Iterator[str]:
     """The real app, in a process of its own until the end of the block; gives its address once its model answers.
 
     Args:
         model: what `python app.py --model` takes.
+        options: more of its options; files that they name are in a folder that goes away.
 
     Raises:
         BrowserError: it ended, or was not ready in time.
@@ -55,7 +56,7 @@ def running_app(model: str) -> Iterator[str]:
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="blip2-page-") as folder:
         log = Path(folder) / "log"
-        command = [sys.executable, str(APP), "--model", model, "--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, str(APP), "--model", model, "--host", "127.0.0.1", "--port", str(port), *options]
         environment = os.environ | {"GRADIO_TEMP_DIR": str(Path(folder) / "uploads")}
         with log.open("wb") as output:
             process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)

@@ -15,12 +15,14 @@ class Scene:
         scale: pixels of the picture for one of them.
         dark: whether their system prefers dark colours.
         phone: whether they hold a phone.
-        unfold: the panels that they open at the end, by their selectors.
-        wait_for: what they wait for then, by its selector.
+        unfold: the panels that they open after the answers, by their selectors.
+        press: the buttons that they press then, by their selectors.
+        wait_for: what they wait for after that, by its selector.
         compare: what they ask on both sides of the panel that compares.
         fetch: the web address that they fetch a picture from.
         draw: what they draw: for each stroke, places on the board from 0 to 1.
         locale: language and country of their browser.
+        options: what the app is started with.
     """
 
     name: str
@@ -31,11 +33,13 @@ class Scene:
     dark: bool = False
     phone: bool = False
     unfold: tuple[str, ...] = ()
+    press: tuple[str, ...] = ()
     wait_for: str = "main"
     compare: str = ""
     fetch: str = ""
     draw: tuple[tuple[tuple[float, float], ...], ...] = ()
     locale: str = "en-GB"
+    options: tuple[str, ...] = ()
 
 
 HOUSE = (
@@ -70,6 +74,11 @@ SCENES = (
     Scene(
         "page-refused", "pizza.jpg", ("What food is this?",), size=(1280, 1240), unfold=("#more-ways",),
         fetch="http://192.168.0.1/photo.jpg",
+    ),
+    Scene(
+        "page-shared", "soccer.jpg", ("What are the men doing?",), size=(1280, 1100),
+        press=("#chat button[title=Like]", "#link"), wait_for="body:has(.toast-body) #link-said p",
+        options=("--feedback", "thumbs.jsonl"),
     ),
     Scene("page-german", "surfer.jpg", ("What is the man doing?",), locale="de-DE"),
     Scene(

@@ -37,7 +37,7 @@ FAILED = 1  # exit code: the page is not as it should be
 JPEG_QUALITY = 88
 MOST_SHOTS = 20  # until two in a row are the same
 TIMES = re.compile(r"\d+ [Tt]okens?\b")  # a text that has this tells how fast an answer was
-TIMED = "#chat .bubble-wrap, #sides .side, #pick-told"  # how fast an answer was, and how much memory is free
+TIMED = "#chat .bubble-wrap, #sides .side, #pick-told, #link-text"  # speeds, free memory, a port: each run has its own
 SAID = "#wrong, #looked-view, #road-view"  # what follows from what the model said
 BOXES = """parts => [...document.querySelectorAll(parts)].map(part => part.getBoundingClientRect())
   .map(box => [box.left, box.top, box.right, box.bottom])"""
@@ -107,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def take(scenes: list[Scene], model: str = "pocket") -> tuple[dict[str, Shot], dict[str, str]]:
-    """Start the app, play the scenes, and end it.
+    """Start the app, with each choice of options once, and play the scenes.
 
     Args:
         scenes: what to play.
@@ -121,8 +121,11 @@ def take(scenes: list[Scene], model: str = "pocket") -> tuple[dict[str, Shot], d
     """
     import gradio
 
-    with running_app(model) as address, headless_chromium() as browser:
-        shots = {scene.name: play(scene, browser, address) for scene in scenes}
+    shots = {}
+    with headless_chromium() as browser:
+        for options in dict.fromkeys(scene.options for scene in scenes):
+            with running_app(model, *options) as address:
+                shots |= {scene.name: play(scene, browser, address) for scene in scenes if scene.options == options}
         return shots, {"model": model, "chromium": browser.version, "gradio": gradio.__version__}
 
 
@@ -142,6 +145,8 @@ def play(scene: Scene, browser: "Browser", address: str) -> Shot:
         talk = [[question, _ask(visit.page, question)] for question in scene.questions]
         for panel in scene.unfold:
             visit.page.locator(f"{panel} button.label-wrap").first.click()
+        for button in scene.press:
+            visit.page.locator(button).last.click()
         visit.page.locator(scene.wait_for).wait_for()
         talk += _compare(visit.page, scene.compare) if scene.compare else []
         _draw(visit.page, scene.draw)

@@ -25,7 +25,9 @@ PRIVACY = (
 )
 KEYS = (
     "Tasten: <kbd>/</kbd> führt zur Frage, <kbd>Enter</kbd> sendet sie, <kbd>Umschalt</kbd>+<kbd>Enter</kbd> beginnt "
-    "eine neue Zeile, <kbd>Esc</kbd> stoppt die Antwort."
+    "eine neue Zeile, <kbd>Esc</kbd> stoppt die Antwort, <kbd>Strg</kbd>+<kbd>Enter</kbd> erbittet eine andere, "
+    "<kbd>Alt</kbd>+<kbd>↑</kbd> holt die Frage zurück, <kbd>Strg</kbd>+<kbd>S</kbd> speichert, "
+    "<kbd>Strg</kbd>+<kbd>V</kbd> fügt ein Bild ein."
 )
 
 # the picture

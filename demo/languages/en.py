@@ -27,7 +27,9 @@ PRIVACY = (
 )
 KEYS = (
     "Keys: <kbd>/</kbd> goes to the question, <kbd>Enter</kbd> sends it, <kbd>Shift</kbd>+<kbd>Enter</kbd> begins a "
-    "new line, <kbd>Esc</kbd> stops the answer."
+    "new line, <kbd>Esc</kbd> stops the answer, <kbd>Ctrl</kbd>+<kbd>Enter</kbd> asks for another one, "
+    "<kbd>Alt</kbd>+<kbd>↑</kbd> takes the question back, <kbd>Ctrl</kbd>+<kbd>S</kbd> saves, "
+    "<kbd>Ctrl</kbd>+<kbd>V</kbd> pastes a picture."
 )
 
 # the picture

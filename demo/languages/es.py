@@ -26,7 +26,9 @@ PRIVACY = (
 )
 KEYS = (
     "Teclas: <kbd>/</kbd> lleva a la pregunta, <kbd>Intro</kbd> la envía, <kbd>Mayús</kbd>+<kbd>Intro</kbd> empieza "
-    "una línea nueva, <kbd>Esc</kbd> detiene la respuesta."
+    "una línea nueva, <kbd>Esc</kbd> detiene la respuesta, <kbd>Ctrl</kbd>+<kbd>Intro</kbd> pide otra, "
+    "<kbd>Alt</kbd>+<kbd>↑</kbd> recupera la pregunta, <kbd>Ctrl</kbd>+<kbd>S</kbd> guarda, "
+    "<kbd>Ctrl</kbd>+<kbd>V</kbd> pega una imagen."
 )
 
 # the picture

@@ -25,7 +25,9 @@ PRIVACY = (
 )
 KEYS = (
     "Touches : <kbd>/</kbd> mène à la question, <kbd>Entrée</kbd> l'envoie, <kbd>Maj</kbd>+<kbd>Entrée</kbd> commence "
-    "une nouvelle ligne, <kbd>Échap</kbd> arrête la réponse."
+    "une nouvelle ligne, <kbd>Échap</kbd> arrête la réponse, <kbd>Ctrl</kbd>+<kbd>Entrée</kbd> en demande une autre, "
+    "<kbd>Alt</kbd>+<kbd>↑</kbd> reprend la question, <kbd>Ctrl</kbd>+<kbd>S</kbd> enregistre, "
+    "<kbd>Ctrl</kbd>+<kbd>V</kbd> colle une image."
 )
 
 # the picture

@@ -125,6 +125,27 @@ def test_a_photograph_is_chosen_and_asked_about_and_an_answer_stopped_without_a_
     assert page.locator("#picture img").get_attribute("alt") == photos()[1].description
 
 
+def test_an_answer_is_asked_again_taken_back_and_saved_by_keys(visit):
+    page = visit()
+    page.keyboard.press("Control+Enter")  # there is nothing to ask again yet, and nothing goes wrong
+    page.locator("#gallery button.thumbnail-item").first.click()
+    page.locator("#picture img").wait_for()
+    page.locator("#question textarea").fill(QUESTION)
+    page.keyboard.press("Control+Enter")
+    wait_for_the_end(page)
+    assert page.locator("#chat .user.message").count() == 1
+    page.keyboard.press("Control+Enter")
+    page.locator("#stop").wait_for()
+    wait_for_the_end(page)
+    assert page.locator("#chat .user.message").count() == 1 and page.locator("#chat .bot.message").count() == 1
+    with page.expect_download() as saved:
+        page.keyboard.press("Control+s")
+    assert saved.value.suggested_filename.endswith(".zip")
+    page.keyboard.press("Alt+ArrowUp")
+    page.wait_for_function("!document.querySelector('#chat .user.message')")
+    assert page.locator("#question textarea").input_value() == QUESTION
+
+
 def test_the_focus_goes_from_send_to_stop_and_back_to_the_question(visit):
     page = visit()
     page.locator("#gallery button.thumbnail-item").first.click()
