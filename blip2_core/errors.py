@@ -4,6 +4,7 @@ Blip2Error
 ├── ShapeError          a tensor of the wrong shape reached a station     (ValueError)
 ├── ConfigError         a model description that cannot be built          (ValueError)
 ├── CheckpointError     a folder or hub id that cannot be loaded          (OSError)
+│   └── DownloadError   its download fails in a way that may pass
 ├── FrozenPartError     a frozen part cannot be fetched, checked or kept  (OSError)
 ├── ImageError          a picture that cannot be read                     (ValueError)
 ├── QuestionError       a question that cannot be asked                   (ValueError)
@@ -30,6 +31,10 @@ class ConfigError(Blip2Error, ValueError):
 
 class CheckpointError(Blip2Error, OSError):
     """A folder or hub id that cannot be loaded."""
+
+
+class DownloadError(CheckpointError):
+    """A hub id whose download fails in a way that may pass: no network, a full disk."""
 
 
 class FrozenPartError(Blip2Error, OSError):

@@ -5,7 +5,6 @@ memory, is refused before its weights come, and so is a disk that is too small f
 """
 
 import difflib
-import errno
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +13,13 @@ from typing import Any
 from .builtin.command import PUBLIC_CHECKPOINTS
 from .builtin.frozen_parts import Progress
 from .checkpoint_commands import DEFAULT_SCORER
-from .disk import free_disk
-from .errors import Blip2Error, CheckpointError, brief
+from .disk import free_disk, tells_of_a_full_disk
+from .errors import Blip2Error, CheckpointError, DownloadError, brief
 from .memory import size
 
 NEVER = ["*.pth", "*.h5", "*.msgpack"]  # weights for other programs
 PICKLES = "*.bin"
 CONFIG = "config.json"
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def download(
@@ -40,7 +38,8 @@ def download(
         look: called with a folder that has config.json alone, before anything else comes; may raise.
 
     Raises:
-        CheckpointError: there is no such model, the network or the disk will not have it, or it has pickles only.
+        CheckpointError: there is no such model, it is not for everybody, or it has pickles only.
+        DownloadError: the network or the disk will not have it now.
         Blip2Error: what `look` raises.
     """
     try:
@@ -53,7 +52,7 @@ def download(
     except Blip2Error:
         raise
     except Exception as error:  # of the network, the disk, or one of several libraries between them
-        raise CheckpointError(f"{name[:200]}: {_why(name, error)}") from None
+        raise _refusal(name, error) from None
     if pickle:
         raise CheckpointError(
             f"{name}: expected safetensors, the hub has only {pickle}, a pickle, which can run code when it is read. "
@@ -62,35 +61,41 @@ def download(
     return folder
 
 
-def _why(name: str, error: Exception) -> str:
-    """What went wrong, and what to do."""
+def _refusal(name: str, error: Exception) -> CheckpointError:
+    """What went wrong, and what to do; what may pass is a `DownloadError`."""
     from huggingface_hub import errors
 
     near = _nearest(name)
     meant = f"Did you mean {near}? " if near else ""
-    known = {
-        errors.HFValidationError: "expected a hub id like Salesforce/blip2-opt-2.7b; this is none.",
+    known: dict[type[Exception], tuple[type[CheckpointError], str]] = {
+        errors.HFValidationError: (
+            CheckpointError, "expected a hub id like Salesforce/blip2-opt-2.7b; this is none."
+        ),
         errors.GatedRepoError: (
-            "the hub gives it to those only who accepted its terms. Accept them on its page, then: hf auth login"
+            CheckpointError,
+            "the hub gives it to those only who accepted its terms. Accept them on its page, then: hf auth login",
         ),
         errors.RepositoryNotFoundError: (
-            f"the hub has no such model, or it is private. {meant}Check the name, or log in: hf auth login"
+            CheckpointError,
+            f"the hub has no such model, or it is private. {meant}Check the name, or log in: hf auth login",
         ),
         errors.IncompleteSnapshotError: (
-            f"its download is half-finished, and the hub cannot be reached. Finish it when online: hf download {name}"
+            DownloadError,
+            f"its download is half-finished, and the hub cannot be reached. Finish it when online: hf download {name}",
         ),
         errors.LocalEntryNotFoundError: (
-            f"not on disk, and the hub cannot be reached. {meant}Download it when online: hf download {near or name}"
+            DownloadError,
+            f"not on disk, and the hub cannot be reached. {meant}Download it when online: hf download {near or name}",
         ),
-        errors.EntryNotFoundError: "it has no config.json, so it is no model that can be loaded here.",
-    }
-    said = next((sentence for kind, sentence in known.items() if isinstance(error, kind)), None)
-    if said is not None:
-        return said
-    full = isinstance(error, OSError) and error.errno in _DISK_FULL
-    if full or "No space left on device" in str(error):  # hf_xet, which raises no OSError
-        return f"the disk is full. Make room and go on with: hf download {name}"
-    return f"the download stopped ({brief(error)}). Go on with: hf download {name}"
+        errors.EntryNotFoundError: (
+            CheckpointError, "it has no config.json, so it is no model that can be loaded here."
+        ),
+    }  # fmt: skip
+    full = "the disk is full. Make room and go on"
+    stopped = full if tells_of_a_full_disk(error) else f"the download stopped ({brief(error)}). Go on"
+    otherwise = (DownloadError, f"{stopped} with: hf download {name}")
+    refusal, said = next((known[kind] for kind in known if isinstance(error, kind)), otherwise)
+    return refusal(f"{name[:200]}: {said}")
 
 
 def _nearest(name: str) -> str:
@@ -133,7 +138,7 @@ def _expect_room(name: str, total: int) -> None:
     needed = total - sum(file.stat().st_size for file in begun)
     free = free_disk(kept)
     if needed > free:
-        raise CheckpointError(
+        raise DownloadError(
             f"{name}: the download needs {size(needed)} of disk, {size(free)} are free in {kept}. Make room, or set "
             "HF_HOME to a folder on a larger disk."
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from blip2_core.builtin import BUILTIN_MODELS
-from blip2_core.errors import Blip2Error, FrozenPartError
+from blip2_core.errors import Blip2Error, DownloadError, FrozenPartError
 
 if TYPE_CHECKING:
     from blip2_core import Blip2
@@ -121,7 +121,7 @@ class ModelLoader:
     @property
     def may_retry(self) -> bool:
         """Whether loading failed in a way that can pass: no network, a full disk."""
-        return isinstance(self.state.error, FrozenPartError)
+        return isinstance(self.state.error, (DownloadError, FrozenPartError))
 
     def _load(self, leaving: "weakref.ref[Blip2] | None") -> None:
         try:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from blip2_core.errors import CheckpointError
+from huggingface_hub import constants
+
+from blip2_core.errors import CheckpointError, DownloadError
 from demo.loading import ModelLoader
 
 
@@ -11,6 +13,14 @@ def test_a_model_that_is_not_there_ends_the_loading_with_its_error():
     loader.start()
     assert loader.wait(60) and loader.model is None
     assert isinstance(loader.state.error, CheckpointError) and not loader.may_retry
+
+
+def test_a_checkpoint_that_cannot_be_downloaded_now_can_be_tried_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    loader = ModelLoader("Salesforce/blip2-opt-2.7b")
+    loader.start()
+    assert loader.wait(60) and isinstance(loader.state.error, DownloadError) and loader.may_retry
 
 
 def test_a_loaded_model_is_not_loaded_again(loader):
