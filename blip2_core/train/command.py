@@ -111,7 +111,9 @@ def run(args: argparse.Namespace) -> int:
         save_every=args.save_every,
         bf16=bf16,
     )
-    _write_run_file(args, samples, settings)
+    learns = _what_learns(stage, args)
+    tqdm.write(_told(learns, stage, args))
+    _write_run_file(args, samples, settings, learns)
     validation = _validation(args, blip2, bf16=bf16)
     train(
         stage, batches, pictures, settings=settings, folder=args.out, resume=args.resume, validation=validation
@@ -192,7 +194,26 @@ def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
     return {"stage1": Stage1, "stage2": Stage2, "vqa": QuestionAnswering}[name](blip2)
 
 
-def _write_run_file(args: argparse.Namespace, samples: "list[Sample]", settings: Any) -> None:
+def _what_learns(stage: "Stage", args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Every part that learns, with its number of parameters and where they come from."""
+    found = {}
+    for prefix in stage.trainable:
+        count = sum(value.numel() for name, value in stage.named_parameters() if name.startswith(prefix))
+        new = args.model == NEW or not prefix.startswith("model.") or (args.queries and prefix == "model.query_tokens")
+        found[prefix.removeprefix("model.")] = {"parameters": count, "from": NEW if new else str(args.model)}
+    return found
+
+
+def _told(learns: dict[str, dict[str, Any]], stage: "Stage", args: argparse.Namespace) -> str:
+    """What learns and what is frozen, so that nobody trains from a start that they did not mean."""
+    parts = ", ".join(f"{name} ({part['parameters']:,}, {part['from']})" for name, part in learns.items())
+    frozen = sum(value.numel() for value in stage.parameters()) - sum(part["parameters"] for part in learns.values())
+    return f"{args.stage} trains {parts}; {frozen:,} parameters are frozen."
+
+
+def _write_run_file(
+    args: argparse.Namespace, samples: "list[Sample]", settings: Any, learns: dict[str, dict[str, Any]]
+) -> None:
     import json
     import sys
     from dataclasses import asdict
@@ -204,6 +225,7 @@ def _write_run_file(args: argparse.Namespace, samples: "list[Sample]", settings:
         "command": sys.argv[1:],
         "stage": args.stage,
         "model": str(args.model),
+        "learns": learns,
         "data": [str(file) for file in args.data],
         "samples": len(samples),
         "pictures": len({sample.image for sample in samples}),

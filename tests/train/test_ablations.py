@@ -67,5 +67,9 @@ def test_two_steps_of_a_row_write_the_table(tmp_path):
     assert row["variant"] == "8 queries" and all(0 <= share <= 1 for share in row["vqa, gallery"])
     assert all(0 < loss < 20 for task in ("vqa", "name") for loss in row[f"loss, {task}"])
     assert table.with_suffix(".png").is_file()
+    learns = json.loads((tmp_path / "ablations" / "8-queries-stage1-0" / "run.json").read_text())["learns"]
+    assert learns["query_tokens"] == {"parameters": 8 * 256, "from": "new"}
+    assert learns["itm_head"] == {"parameters": 2 * 256 + 2, "from": "new"}
+    assert learns["qformer"]["from"] == str(tmp_path / "vision" / "model") and "vision_model" not in str(learns)
     config = json.loads((tmp_path / "ablations" / "8-queries-vqa-0" / "model" / "config.json").read_text())
     assert config["num_query_tokens"] == 8
