@@ -336,10 +336,10 @@ class TestLeavingEarly:
             process.stdin.write(f"{QUESTION}\n")
             process.stdin.flush()
             assert process.stdout.readline()
-            for _ in range(20):  # the first may only end the answer that is still being written
+            for _ in range(5):  # the first may only end the answer that is still being written
                 process.send_signal(signal.SIGINT)
                 try:
-                    process.wait(1)
+                    process.wait(10)
                     break
                 except subprocess.TimeoutExpired:
                     continue

@@ -93,7 +93,7 @@ def test_nobody_looks_at_padding(qformer, mask):
         for padding in ([0, 0], [30, 31])
     )
     assert torch.equal(one[: QUERIES + 2], other[: QUERIES + 2])
-    torch.testing.assert_close(one[: QUERIES + 2], read(qformer, ids=IDS[:, :2], mask=mask), rtol=0, atol=1e-6)
+    torch.testing.assert_close(one[: QUERIES + 2], read(qformer, ids=IDS[:, :2], mask=mask), rtol=1e-6, atol=1e-5)
     assert one.isfinite().all()
 
 
@@ -144,7 +144,7 @@ def test_the_order_of_the_words_matters(qformer):
 def test_text_alone_is_read_as_text_beside_queries_that_it_cannot_see(qformer):
     with torch.no_grad():
         alone = qformer(None, None, input_ids=IDS, mask=AttentionMask.UNIMODAL)[0]
-    torch.testing.assert_close(alone, read(qformer, mask=AttentionMask.UNIMODAL)[QUERIES:], rtol=0, atol=1e-6)
+    torch.testing.assert_close(alone, read(qformer, mask=AttentionMask.UNIMODAL)[QUERIES:], rtol=1e-6, atol=1e-5)
 
 
 def test_queries_and_text_have_a_feed_forward_network_each():
@@ -164,8 +164,8 @@ def test_a_batch_is_its_rows_one_by_one(qformer):
         batch = qformer(queries, image, input_ids=ids, attention_mask=mask)
     first = read(qformer, queries=queries[:1], image=image[:1])
     second = read(qformer, queries=queries[1:], image=image[1:], ids=ids[1:, :2])
-    torch.testing.assert_close(batch[0], first, rtol=0, atol=1e-6)
-    torch.testing.assert_close(batch[1, : QUERIES + 2], second, rtol=0, atol=1e-6)
+    torch.testing.assert_close(batch[0], first, rtol=1e-6, atol=1e-5)
+    torch.testing.assert_close(batch[1, : QUERIES + 2], second, rtol=1e-6, atol=1e-5)
 
 
 def test_a_q_former_without_text_branch_has_no_word_of_it_in_its_weights():

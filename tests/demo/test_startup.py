@@ -1,4 +1,6 @@
-"""The page is there at once and answers soon: measured in processor time, which other programs do not lengthen."""
+"""The page is there at once and answers soon: measured in processor time, which other programs do not lengthen, beside
+what a bare `import gradio` takes on the same machine: 3.7 to 6.6 seconds on the machines that this was tried on.
+"""
 
 import os
 import subprocess
@@ -11,14 +13,21 @@ from gradio_client import Client, handle_file
 from test_app import APP, free_port
 
 CAT = APP.parent / "demo" / "gallery" / "cat.jpg"
-PAGE_SECONDS = 3.0
-ANSWER_SECONDS = 15.0  # of two cores: alone on the machine nine, and the answer is there after 8.4 on the clock
+PAGE_SHARE = 0.9  # of the import; alone on the machine 0.6
+ANSWER_SHARE = 3.5  # alone on the machine 2.4
+IMPORT = "import gradio, time; print(time.process_time())"
 
 
 def processor_seconds(pid: int) -> float:
     """Of all threads of a process until now."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(scope="module")
+def importing() -> float:
+    """Processor seconds of a program that does nothing but import Gradio."""
+    return min(float(subprocess.check_output([sys.executable, "-c", IMPORT])) for _ in range(2))
 
 
 @pytest.fixture
@@ -45,20 +54,20 @@ needs_proc = pytest.mark.skipif(
 
 
 @needs_proc
-def test_the_page_is_served_within_three_seconds_of_work(started):
+def test_the_page_is_served_in_less_work_than_gradios_import_alone(started, importing):
     said = line_of(started, "The page is at http://127.0.0.1:")  # before the model is loaded
     seconds = processor_seconds(started.pid)
     with urllib.request.urlopen(said.split()[4], timeout=60) as page:
         assert b"gradio" in page.read()
-    assert seconds < PAGE_SECONDS
+    assert seconds < PAGE_SHARE * importing
 
 
 @needs_proc
 @pytest.mark.pocket
-def test_the_first_answer_is_there_soon(started):
+def test_the_first_answer_is_there_soon(started, importing):
     address = line_of(started, "The page is at").split()[4]
     line_of(started, "pocket is ready")
     client = Client(address, verbose=False)
     answer, _, _ = client.predict(handle_file(str(CAT)), "What kind of animal is it?", max_tokens=24, api_name="/ask")
     assert answer
-    assert processor_seconds(started.pid) < ANSWER_SECONDS
+    assert processor_seconds(started.pid) < ANSWER_SHARE * importing
