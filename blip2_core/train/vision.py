@@ -61,7 +61,8 @@ class VisionStage(Stage):
     def _targets(self, samples: Sequence[Sample]) -> Tensor:
         targets = torch.zeros(len(samples), self.word_head.out_features)
         for row, sample in zip(targets, samples, strict=True):
-            known = [self.word_ids[word] for word in self.words_of[sample.image] if word in self.word_ids]
+            words = self.words_of.get(sample.image) or _words(sample.text)  # held-out records are not in the table
+            known = [self.word_ids[word] for word in words if word in self.word_ids]
             row[known] = 1 / max(len(known), 1)
         return targets.to(self.device)
 
@@ -69,9 +70,12 @@ class VisionStage(Stage):
 def _words_of_pictures(samples: Sequence[Sample]) -> dict[Path, set[str]]:
     found: dict[Path, set[str]] = {}
     for sample in samples:
-        words = set(WORD.findall(sample.text.lower())) - STOP_WORDS
-        found.setdefault(sample.image, set()).update(words)
+        found.setdefault(sample.image, set()).update(_words(sample.text))
     return found
+
+
+def _words(text: str) -> set[str]:
+    return set(WORD.findall(text.lower())) - STOP_WORDS
 
 
 def _soft_loss(scores: Tensor, targets: Tensor) -> Tensor:

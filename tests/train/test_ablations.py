@@ -9,6 +9,7 @@ from test_pocket_recipe import GALLERY
 
 from blip2_core.__main__ import main
 from blip2_core.train.ablations import VARIANTS, draw
+from blip2_core.train.curves import read_validation
 from blip2_core.train.pocket import run_once
 
 VQA = {"image": str(GALLERY / "beagle.jpg"), "question": "What animal is this?", "answers": ["A dog."]}
@@ -59,7 +60,9 @@ def test_two_steps_of_a_row_write_the_table(tmp_path):
     for name, record in files.items():
         (data / f"{name}.jsonl").write_text(2 * (json.dumps({**record, "source": "gallery", "kind": "name"}) + "\n"))
     vision = ["--data", str(data / "caption-train.jsonl"), "--words", str(data / "vqa-train.jsonl"), "--steps", "1"]
+    vision += ["--validation", str(data / "vqa-dev.jsonl")]  # of a picture that is not in the training file
     run_once(tmp_path, "vision", ["train", "vision", *vision, "--out", str(tmp_path / "vision")])
+    assert [line["step"] for line in read_validation(tmp_path / "vision")] == [1]
     table = tmp_path / "table.json"
     options = ["--steps", "2", "--seeds", "1", "--only", "8 queries"]
     assert main(["train", "ablations", "--work", str(tmp_path), "--out", str(table), *options]) == 0
