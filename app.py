@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser, complain
-from blip2_core.errors import Blip2Error
+from blip2_core.errors import Blip2Error, SettingsError
 from demo.hardware import import_spaces, pick_start
 from demo.offers import LOOPBACK, offered
 
@@ -128,14 +128,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def _accounts(args: argparse.Namespace) -> "Accounts | None":
     """Who may use the page; None for everybody."""
-    from blip2_core.errors import SettingsError
-    from demo.accounts import read_accounts
-
-    if args.accounts and ON_A_SPACE:
+    if not args.accounts:
+        return None
+    if ON_A_SPACE:
         raise SettingsError(
             "--accounts: a Space shows its page in a frame, where no browser asks. Make the Space private."
         )
-    return read_accounts(Path(args.accounts)) if args.accounts else None
+    from demo.accounts import read_accounts
+
+    return read_accounts(Path(args.accounts))
 
 
 def _extras(args: argparse.Namespace, loader: "ModelLoader") -> "Extras":

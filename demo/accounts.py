@@ -5,7 +5,6 @@ holds salted scrypt hashes, no password. `python app.py --accounts FILE` then an
 the two that tell nothing: whether the page is ready, and that it has started.
 """
 
-import argparse
 import base64
 import binascii
 import getpass
@@ -22,17 +21,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 
+from blip2_core.__main__ import BAD_INPUT, OneLineParser, complain
 from blip2_core.errors import Blip2Error
 
-from .limits import Bucket
+from .errors import VisitorError
+from .limits import Guard
+from .serving import HEALTH
 
-HEALTH = "/gradio_api/healthz"
 OPEN = {HEALTH, "/gradio_api/startup-events"}  # Gradio asks its own page for the second before it is served
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="BLIP-2", charset="UTF-8"'}
 SHORTEST_PASSWORD = 10  # characters
 LONGEST_NAME = 64
-TRIES_A_MINUTE = 10  # of one address
-MOST_ADDRESSES = 10_000
 SCRYPT = {"n": 2**14, "r": 8, "p": 5, "maxmem": 2**26}  # OWASP's password storage cheat sheet; a fifth of a second
 ASK = "This page asks for a name and a password."
 WRONG = "No account has this name and this password."
@@ -120,7 +119,7 @@ class TooManyTries(AuthenticationError):
     """Passwords are tried out from this address."""
 
 
-class Door(AuthenticationBackend):
+class AccountCheck(AuthenticationBackend):
     """Lets requests with an account in (Starlette's authentication middleware).
 
     Args:
@@ -128,8 +127,7 @@ class Door(AuthenticationBackend):
     """
 
     def __init__(self, accounts: Accounts) -> None:
-        self.accounts = accounts
-        self._tries: dict[str, Bucket] = {}
+        self.accounts, self.guard = accounts, Guard()
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
         """See Starlette.
@@ -141,16 +139,16 @@ class Door(AuthenticationBackend):
             return None
         name, password = _given(conn.headers.get("authorization", ""))
         if not self.accounts.proved(name, password):
-            self._count(conn.client.host if conn.client else "")
+            self._count(conn)
             if not await run_in_threadpool(self.accounts.prove, name, password):
                 raise AuthenticationError(WRONG)
         return AuthCredentials(["ask"]), SimpleUser(name)
 
-    def _count(self, address: str) -> None:
-        if len(self._tries) > MOST_ADDRESSES:
-            self._tries.clear()
-        if self._tries.setdefault(address, Bucket(TRIES_A_MINUTE)).take():
-            raise TooManyTries(TOO_MANY)
+    def _count(self, conn: HTTPConnection) -> None:
+        try:
+            self.guard.password(conn)
+        except VisitorError:
+            raise TooManyTries(TOO_MANY) from None
 
 
 def _given(header: str) -> tuple[str, str]:
@@ -175,7 +173,7 @@ def refuse(_: HTTPConnection, error: AuthenticationError) -> Response:
 
 def main(argv: list[str] | None = None) -> int:
     """Add or remove an account."""
-    parser = argparse.ArgumentParser(prog="python -m demo.accounts", description=__doc__)
+    parser = OneLineParser(prog="python -m demo.accounts", description=__doc__)
     parser.add_argument("what", choices=("add", "remove"), help="add also changes the password of who is there")
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("name", metavar="NAME")
@@ -185,8 +183,8 @@ def main(argv: list[str] | None = None) -> int:
         change(hashes, args.name, new_password() if args.what == "add" else None)
         _write(args.file, hashes)
     except AccountsError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+        complain(error)
+        return BAD_INPUT
     sys.stdout.write(f"{args.file}: {len(hashes)} account{'s' * (len(hashes) != 1)}\n")
     return 0
 
@@ -240,7 +238,7 @@ def middleware(accounts: Accounts) -> Any:
     from starlette.middleware import Middleware
     from starlette.middleware.authentication import AuthenticationMiddleware
 
-    return Middleware(AuthenticationMiddleware, backend=Door(accounts), on_error=refuse)
+    return Middleware(AuthenticationMiddleware, backend=AccountCheck(accounts), on_error=refuse)
 
 
 if __name__ == "__main__":

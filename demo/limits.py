@@ -50,6 +50,7 @@ class Limits:
         questions_a_minute: of one session; four times as many of one address.
         pictures_a_minute: of one session; four times as many of one address.
         models_a_minute: how often one session may have another model loaded; four times as often one address.
+        passwords_a_minute: of one address, that were not known to be right.
         seconds_an_answer: then it is cut off.
         waiting: visitors who wait for an answer; the next one is asked to come back later.
         turns: questions about one picture.
@@ -58,6 +59,7 @@ class Limits:
     questions_a_minute: float = 30
     pictures_a_minute: float = 60
     models_a_minute: float = 6
+    passwords_a_minute: float = 10
     seconds_an_answer: float = 120.0
     waiting: int = 32
     turns: int = 50
@@ -97,6 +99,10 @@ class Guard:
     def thumb(self, request: Any) -> None:
         """Count a thumb below an answer; otherwise as `question`."""
         self._count("thumb", request, self.limits.questions_a_minute)
+
+    def password(self, request: Any) -> None:
+        """Count a password that is to be proved; otherwise as `question`."""
+        self._count("password", request, self.limits.passwords_a_minute)
 
     def _count(self, what: str, request: Any, a_minute: float) -> None:
         if request is None:

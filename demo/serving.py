@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import gallery
-from .accounts import HEALTH, Accounts, middleware
 from .languages import COOKIE, LANGUAGES, translations
 from .limits import LARGEST_FILE, MOST_SESSIONS, BodyLimit, Limits
 from .loading import ModelLoader
@@ -17,9 +16,12 @@ from .loading import ModelLoader
 if TYPE_CHECKING:
     import gradio as gr
 
+    from .accounts import Accounts
+
 log = logging.getLogger("demo")
 
 MOST_QUEUED = 2 * Limits().waiting  # events of all kinds, where the page's own sentence comes too late
+HEALTH = "/gradio_api/healthz"
 STYLE = Path(__file__).parent / "page.css"
 SCRIPTS = [Path(__file__).parent / name for name in ("page.js", "access.js")]
 
@@ -55,7 +57,7 @@ class WithoutText:
 
 
 def serve(
-    page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share: bool, accounts: Accounts | None = None
+    page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share: bool, accounts: "Accounts | None" = None
 ) -> str:
     """Serve the page from now on; returns its address.
 
@@ -105,8 +107,12 @@ def _has_mcp() -> bool:
     return importlib.util.find_spec("mcp") is not None
 
 
-def _door(accounts: Accounts | None) -> list[Any]:
-    return [middleware(accounts)] if accounts else []
+def _door(accounts: "Accounts | None") -> list[Any]:
+    if accounts is None:
+        return []
+    from .accounts import middleware
+
+    return [middleware(accounts)]
 
 
 def _limit() -> Any:

@@ -163,8 +163,8 @@ def _table(args: argparse.Namespace) -> dict[str, Any]:
 
 def _numbers(folder: Path) -> dict[str, float]:
     """The loss of each task, and the share of right answers of each source of questions."""
-    last = read_validation(folder)[-1:]
-    losses = {f"{LOSS}, {name.removesuffix('-dev')}": last[0][name] for name in loss_names(last)}
+    last = read_validation(folder)[-1]
+    losses = {f"{LOSS}, {name.removesuffix('-dev')}": last[name] for name in loss_names([last])}
     reports = json.loads((folder / "evaluation.json").read_text())
     shares = {
         f"{report['task']}, {number['source']}": round(number["value"], 4)

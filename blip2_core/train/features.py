@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from ..errors import DataError, ImageError
 from ..image import ImageProcessor, open_image
 from .disk import expect_room, naming_a_full_disk
 
+T = TypeVar("T")
 SMALLEST_CROP = 0.6  # of the picture's area
 STRETCH = 4 / 3  # a crop is at most this much wider or higher than the picture
 FULL_WAY_OUT = "Make room and give the same command again: the features that are there are kept."
@@ -193,7 +195,7 @@ def fill_cache(
         way_out="Make room, give --cache-features a folder on another disk, or fewer --views.",
     )
     with tqdm(total=len(missing), desc="frozen features", unit="picture", disable=not missing) as bar:
-        for batch in _batches(missing, batch_size):
+        for batch in in_batches(missing, batch_size):
             opened = []
             for view in batch:
                 try:
@@ -206,6 +208,6 @@ def fill_cache(
     return list(dict.fromkeys(problems))
 
 
-def _batches(views: list[View], size: int) -> Iterator[list[View]]:
-    for start in range(0, len(views), size):
-        yield views[start : start + size]
+def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """So many at once, in their order; the last may be fewer."""
+    return (items[start : start + size] for start in range(0, len(items), size))

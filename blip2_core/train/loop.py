@@ -151,7 +151,9 @@ def train(
             bar.update()
             if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
                 if validation is not None:
-                    write_losses(folder, step + 1, validation.losses(stage))
+                    losses_held_out = validation.losses(stage)
+                    with naming_a_full_disk(folder, way_out=FULL_WAY_OUT):
+                        write_losses(folder, step + 1, losses_held_out)
                 run.save(step + 1)
     expect_unchanged(before, frozen_fingerprint(stage, stage.trainable))
 

@@ -6,21 +6,20 @@ answers.
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from ..errors import DataError
 from .curves import VALIDATION_FILE, read_validation
-from .disk import naming_a_full_disk
+from .features import in_batches
 from .pictures import Pictures
 from .samples import Sample, read_samples
 from .stage import Stage
 
 MOST_SAMPLES = 512  # of each file
 SEED = 0  # of what is drawn, in every run the same
-FULL_WAY_OUT = "Make room and give the same command again with --resume."
 
 
 class Validation:
@@ -56,7 +55,7 @@ class Validation:
 
     def _mean_loss(self, stage: Stage, samples: Sequence[Sample]) -> float:
         total = 0.0
-        for batch in _batches(sorted(samples, key=stage.text_length), self.batch_size):
+        for batch in in_batches(sorted(samples, key=stage.text_length), self.batch_size):
             features = self.pictures.features(batch, random.Random(SEED))
             total += len(batch) * sum(float(loss) for loss in stage(features, batch).values())
         return total / len(samples)
@@ -66,13 +65,8 @@ def _draw(samples: list[Sample]) -> list[Sample]:
     return random.Random(SEED).sample(samples, min(MOST_SAMPLES, len(samples)))
 
 
-def _batches(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
-    return (samples[start : start + size] for start in range(0, len(samples), size))
-
-
 def write_losses(folder: Path, step: int, losses: dict[str, float]) -> None:
     """Append the losses after so many steps to the run's `validation.jsonl`, in place of those of a run cut off."""
     before = [line for line in read_validation(folder) if line["step"] < step]
     lines = [*before, {"step": step, **{name: round(loss, 5) for name, loss in losses.items()}}]
-    with naming_a_full_disk(folder, way_out=FULL_WAY_OUT):
-        (folder / VALIDATION_FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / VALIDATION_FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))

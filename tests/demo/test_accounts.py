@@ -17,7 +17,6 @@ from test_http import QUESTION, START, free_port, in_json, picture
 from demo.accounts import (
     ASK,
     OPEN,
-    TRIES_A_MINUTE,
     WRONG,
     AccountsError,
     change,
@@ -170,7 +169,10 @@ def test_a_header_that_is_none_is_asked_again(page, header):
 def test_who_tries_passwords_out_has_to_wait_and_who_is_in_stays_in(page):
     friend = Stranger(page.found_at, headers=signed(NAME, PASSWORD))
     assert friend.get("/")[0] == 200
-    tries = [Stranger(page.found_at, headers=signed(NAME, f"password {n}")).get("/") for n in range(TRIES_A_MINUTE + 2)]
+    tries = [
+        Stranger(page.found_at, headers=signed(NAME, f"password {n}")).get("/")
+        for n in range(int(Limits().passwords_a_minute) + 2)
+    ]
     assert tries[0] == (401, WRONG.encode()) and tries[-1][0] == 429
     assert friend.get("/")[0] == 200
 
