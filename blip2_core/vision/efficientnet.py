@@ -6,6 +6,7 @@ the public checkpoint, so that its state dict loads strictly without a key table
 Paper: EfficientNet (arXiv 1905.11946), table 1; the Lite changes are described with the TensorFlow release.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,6 +23,7 @@ LITE2_STAGES = (
     (1, 3, 1, 6, 352),
 )
 BATCH_NORM_EPS = 1e-3
+CPU_BATCH = 4  # pictures; maps of more do not stay in the processor's caches, and the C library maps their memory anew
 
 
 class SameConv2d(nn.Conv2d):
@@ -88,6 +90,11 @@ class EfficientNetLite2(nn.Module):
     def features(self, pixel_values: Tensor) -> Tensor:
         """(B, 3, H, W) pixels, (x - 127) / 128 on the 0-255 scale, to (B, 352, H / 32, W / 32)."""
         expect_shape("pixel_values", pixel_values, "B C H W", C=3)
+        if pixel_values.device.type == "cpu" and len(pixel_values) > CPU_BATCH:
+            return torch.cat([self._feature_maps(few) for few in pixel_values.split(CPU_BATCH)])
+        return self._feature_maps(pixel_values)
+
+    def _feature_maps(self, pixel_values: Tensor) -> Tensor:
         maps = F.relu6(self._bn0(self._conv_stem(pixel_values)))
         for block in self._blocks:
             maps = block(maps)
