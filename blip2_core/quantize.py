@@ -44,6 +44,13 @@ def pick_device(device: str) -> torch.device:
     return chosen
 
 
+def fast_at_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies in bf16 by itself; where it does not, fp32 is the faster one."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def pick_precision(precision: str, *, device: torch.device, model_type: str) -> str:
     """The precision that a person asked for; "auto" is fp32 on a CPU, bf16 for T5 and fp16 for others on a GPU.
 

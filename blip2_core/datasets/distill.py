@@ -143,10 +143,13 @@ def _load(folder: Path) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from ..quantize import fast_at_bf16
+
     if not (folder / "config.json").is_file():
         raise DataError(f"--distill: {folder} has no config.json. Expected the folder of a causal language model.")
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval(), tokenizer
+    dtype = torch.bfloat16 if fast_at_bf16(torch.device("cpu")) else torch.float32
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval(), tokenizer
 
 
 def _answer(model: Any, tokenizer: Any, lessons: Sequence[Lesson], *, max_new_tokens: int, seed: int) -> list[str]:

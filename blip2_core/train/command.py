@@ -83,13 +83,14 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..checkpoint import save
+    from ..quantize import fast_at_bf16, pick_device
     from .batches import Batches
     from .disk import naming_a_full_disk
     from .loop import FULL_WAY_OUT, TrainSettings, train
     from .pictures import Pictures
     from .samples import pack, read_samples
 
-    bf16 = args.precision == "bf16" or (args.precision == "auto" and _fast_at_bf16(args.device))
+    bf16 = args.precision == "bf16" or (args.precision == "auto" and fast_at_bf16(pick_device(args.device)))
     samples = read_samples(args.data)
     blip2 = _start_model(args, samples, precision="bf16" if bf16 else "fp32")
     pictures = Pictures(blip2, cache_folder=args.cache_features, views=args.views, bf16=bf16)
@@ -130,16 +131,6 @@ def _expect_free(folder: Path, *, resume: bool) -> None:
         raise SettingsError(f"--out: {folder} is a file, expected a folder for the run.")
     if folder.exists() and any(folder.iterdir()) and not resume:
         raise SettingsError(f"--out: {folder} is not empty. Give --resume to go on with its run, or another folder.")
-
-
-def _fast_at_bf16(device: str) -> bool:
-    import torch
-
-    from ..quantize import pick_device
-
-    if pick_device(device).type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def _start_model(args: argparse.Namespace, samples: "list[Sample]", *, precision: str) -> "Blip2":
