@@ -23,7 +23,8 @@ LOSS = "loss"  # of the right answers, in nats a token
 MEASURES = {"vqa": "exact match", "name": "name or broader term", "instruct": "speaks of the thing"}
 WITH_LOSS = ("vqa", "name")  # the records of instruct hold what an answer must speak of, not the answer
 LEARNING_RATE = 6e-4
-BATCH_SIZE = 16  # of few batches, as many as there can be: each holds texts of one length, and of few kinds
+LEAST_STEPS = 4  # one in each stage
+BATCH_SIZES = {"stage1": 16, "stage2": 8, "vqa": 8}  # stage 1 compares the pictures of a batch, so it gets more
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--work", type=Path, required=True, help="folder of train pocket: data/, features/, vision/model/")
     add("--out", type=Path, required=True, metavar="FILE.json", help="the table; a .png beside it is drawn")
-    add("--steps", type=int, default=240, help="of the last stage; the first two take half of it each (240)")
+    add("--steps", type=int, default=240, help="of the last stage; the first two take a quarter of it each (240)")
     add("--seeds", type=int, default=2, help="runs of each variant (2)")
     add("--limit", type=int, default=400, help="questions of each kind that are asked (400)")
     add("--only", nargs="+", choices=[v.name for v in VARIANTS], metavar="VARIANT", help="these rows, by name (all)")
@@ -76,8 +77,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and measure what is left of the table, then write it and draw it."""
-    if args.steps < 2 or args.seeds < 1:
-        raise SettingsError(f"--steps, --seeds: expected at least 2 and 1, got {args.steps} and {args.seeds}.")
+    if args.steps < LEAST_STEPS or args.seeds < 1:
+        raise SettingsError(
+            f"--steps, --seeds: expected at least {LEAST_STEPS} and 1, got {args.steps} and {args.seeds}."
+        )
     if not args.dry_run and not (args.work / "vision" / "model").is_dir():
         raise SettingsError(f"--work: expected {args.work / 'vision' / 'model'}, as train pocket makes it, found none.")
     for seed in range(args.seeds):
@@ -104,7 +107,7 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
     stages = ["stage1", "stage2"] if variant.stage1 else ["stage2"]
     for stage in stages:
         name = f"{variant.bridge}-{stage}-{seed}"
-        steps = args.steps // len(stages)  # without stage 1 its steps go to stage 2
+        steps = args.steps // 2 // len(stages)  # without stage 1 its steps go to stage 2
         command = _train(args, stage, name, model=model, files=("caption",), steps=steps, seed=seed)
         found.append((name, [*command, *queries]))
         model, queries = _folder(args, name) / "model", []
@@ -123,7 +126,7 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
 def _train(
     args: argparse.Namespace, stage: str, name: str, *, model: Path, files: tuple[str, ...], steps: int, seed: int
 ) -> list[str]:
-    part = Part(stage, files, steps, BATCH_SIZE, LEARNING_RATE, warmup=steps // 8)
+    part = Part(stage, files, steps, BATCH_SIZES[stage], LEARNING_RATE, warmup=steps // 8)
     out = _folder(args, name)
     return train_command(part, args.work, out, model=str(model), seed=seed, dry_run=args.dry_run, views=1)
 
@@ -132,7 +135,7 @@ def _evaluate(args: argparse.Namespace, task: str, name: str) -> list[str]:
     folder = _folder(args, name)
     return [
         *("evaluate", "--task", task, "--split", "dev", "--data", str(args.work / "data"), "--limit", str(args.limit)),
-        *("--model", str(folder / "model"), "--precision", "bf16", "--batch-size", "64"),
+        *("--model", str(folder / "model"), "--batch-size", "64"),
         *("--out", str(folder / "evaluation.json")),
     ]
 
@@ -152,8 +155,8 @@ def _table(args: argparse.Namespace) -> dict[str, Any]:
         runs = [_numbers(_folder(args, f"{_slug(variant)}-vqa-{seed}")) for seed in range(args.seeds)]
         rows.append({"variant": variant.name, **{measure: [run[measure] for run in runs] for measure in runs[0]}})
     return {
-        "steps": {"stage1 and stage2 together": args.steps // 2 * 2, "vqa": args.steps},
-        "batch_size": BATCH_SIZE,
+        "steps": {"stage1 and stage2 together": args.steps // 4 * 2, "vqa": args.steps},
+        "batch_size": BATCH_SIZES,
         "split": "dev",
         "questions": args.limit,
         "seeds": list(range(args.seeds)),
@@ -176,7 +179,9 @@ def _numbers(folder: Path) -> dict[str, float]:
 
 
 def draw(table: dict[str, Any], out: Path) -> None:
-    """Draw a panel for each measure: a dash is the mean of the seeds, a dot one seed.
+    """Draw a panel for each measure: a dash is the mean of the seeds, and a thin line joins the runs of one seed.
+
+    Runs of one seed see the same batches, so where the lines run alike, a difference is more than the seed's.
 
     Raises:
         DataError: matplotlib is not installed.
@@ -192,10 +197,11 @@ def draw(table: dict[str, Any], out: Path) -> None:
         scale, unit = (1, "nats a token") if measure.startswith(LOSS) else (100, "right, %")
         values = [[scale * value for value in row[measure]] for row in rows]
         panel.plot([mean(of_row) for of_row in values], names, "|", color="#64748b", markersize=14, markeredgewidth=3)
-        for name, of_row in zip(names, values, strict=True):
-            panel.plot(of_row, [name] * len(of_row), "k.", markersize=5)
+        for seed, of_seed in enumerate(zip(*values, strict=True)):
+            panel.plot(of_seed, names, ".-", color=f"C{seed}", linewidth=0.8, markersize=6, label=f"seed {seed}")
         panel.set(title=measure, xlabel=unit)
         panel.grid(axis="x", alpha=0.3)
     panels[0, 0].invert_yaxis()
+    panels[0, 0].legend(fontsize="small")
     figure.savefig(out, dpi=90)
     plt.close(figure)

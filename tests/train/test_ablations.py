@@ -30,7 +30,7 @@ def test_variants_have_equal_steps_and_share_what_they_can(tmp_path, capsys):
     steps = {
         name: re.findall(r"--steps (\d+)", line)[0] for line in before for name in re.findall(r"--out (\S+)", line)
     }
-    assert sorted(steps.values()) == ["100"] + ["50"] * 6  # without stage 1 its steps go to stage 2
+    assert sorted(steps.values()) == ["25"] * 6 + ["50"]  # without stage 1 its steps go to stage 2
     assert sum("--queries 8" in line for line in before) == sum("--queries 32" in line for line in before) == 1
 
 
@@ -53,7 +53,7 @@ def test_the_drawing_has_a_panel_for_each_measure(tmp_path):
 
 
 @pytest.mark.pocket
-def test_two_steps_of_a_row_write_the_table(tmp_path):
+def test_four_steps_of_a_row_write_the_table(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     files = {"caption-train": CAPTION, "vqa-train": VQA, "vqa-dev": VQA, "name-dev": VQA, "instruct-dev": VQA}
@@ -64,7 +64,7 @@ def test_two_steps_of_a_row_write_the_table(tmp_path):
     run_once(tmp_path, "vision", ["train", "vision", *vision, "--out", str(tmp_path / "vision")])
     assert [line["step"] for line in read_validation(tmp_path / "vision")] == [1]
     table = tmp_path / "table.json"
-    options = ["--steps", "2", "--seeds", "1", "--only", "8 queries"]
+    options = ["--steps", "4", "--seeds", "1", "--only", "8 queries"]
     assert main(["train", "ablations", "--work", str(tmp_path), "--out", str(table), *options]) == 0
     (row,) = json.loads(table.read_text())["rows"]
     assert row["variant"] == "8 queries" and all(0 <= share <= 1 for share in row["vqa, gallery"])
