@@ -1,9 +1,9 @@
 """`python -m blip2_core train ablations`: what each part of the recipe is good for, from short equal runs.
 
 Every variant leaves one thing out, or changes one, and is then trained for the same number of steps on the same batches
-and measured on the same held-out questions of the dev split: by the loss of their answers, for a few hundred answers
-that are right or wrong tell short runs apart no better than their seeds. What has no one answer, an instruction, is
-measured by whether its answer speaks of the thing. Stages that two variants share are trained once.
+and measured on the same held-out questions of the dev split: by the loss of the answers, and by the share that is right
+where more than one answer is, which tells runs apart only if they are long. Stages that two variants share are trained
+once.
 
 It works in the folder of `train pocket`: that has the data, the frozen features and the image encoder's own blocks.
 """
@@ -21,8 +21,8 @@ from .curves import import_pyplot, loss_names, read_validation
 from .pocket import QUESTIONS, Part, run_once, train_command
 
 LOSS = "loss"  # of the right answers, in nats a token
-WITH_LOSS = ("vqa", "name")
-INSTRUCT, SPEAKS_OF_IT = "instruct", "speaks of the thing"  # its records hold what to speak of, not an answer
+WITH_LOSS = "vqa"  # its records hold the answer as it is taught; those of the others what an answer has to mention
+MEASURES = {"name": "name or broader term", "instruct": "speaks of the thing"}
 LEARNING_RATE = 6e-4
 LEAST_STEPS = 4  # one in each stage
 BATCH_SIZES = {"stage1": 16, "stage2": 8, "vqa": 8}  # stage 1 compares the pictures of a batch, so it gets more
@@ -70,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="FILE.json", help="the table; a .png beside it is drawn")
     add("--steps", type=int, default=240, help="of the last stage; the first two take a quarter of it each (240)")
     add("--seeds", type=int, default=2, help="runs of each variant (2)")
-    add("--limit", type=int, default=400, help="instructions that are given (400)")
+    add("--limit", type=int, default=400, help="questions of each kind that are asked (400)")
     add("--only", nargs="+", choices=[v.name for v in VARIANTS], metavar="VARIANT", help="these rows, by name (all)")
     add("--dry-run", action="store_true", help="print the commands and run none")
     parser.set_defaults(run=run)
@@ -116,10 +116,10 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
     files = tuple(file for file in dict.fromkeys(QUESTIONS) if file not in variant.left_out)
     withhold = ["--withhold-question"] if variant.withhold_question else []
     command = _train(args, "vqa", name, model=model, files=files, steps=args.steps, seed=seed)
-    held_out = [str(args.work / "data" / f"{task}-dev.jsonl") for task in WITH_LOSS]
-    command += ["--validation", *held_out]
+    command += ["--validation", str(args.work / "data" / f"{WITH_LOSS}-dev.jsonl")]
     found.append((name, [*command, *withhold]))
-    found.append((f"{name}-{INSTRUCT}", [*_evaluate(args, name), *withhold]))
+    for task in MEASURES:
+        found.append((f"{name}-{task}", [*_evaluate(args, task, name), *withhold]))
     return found
 
 
@@ -131,11 +131,10 @@ def _train(
     return train_command(part, args.work, out, model=str(model), seed=seed, dry_run=args.dry_run, views=1)
 
 
-def _evaluate(args: argparse.Namespace, name: str) -> list[str]:
+def _evaluate(args: argparse.Namespace, task: str, name: str) -> list[str]:
     folder = _folder(args, name)
     return [
-        *("evaluate", "--task", INSTRUCT, "--split", "dev", "--data", str(args.work / "data")),
-        *("--limit", str(args.limit)),
+        *("evaluate", "--task", task, "--split", "dev", "--data", str(args.work / "data"), "--limit", str(args.limit)),
         *("--model", str(folder / "model"), "--batch-size", "64"),
         *("--out", str(folder / "evaluation.json")),
     ]
@@ -159,21 +158,22 @@ def _table(args: argparse.Namespace) -> dict[str, Any]:
         "steps": {"stage1 and stage2 together": args.steps // 4 * 2, "vqa": args.steps},
         "batch_size": BATCH_SIZES,
         "split": "dev",
-        "instructions": args.limit,
+        "questions": args.limit,
         "seeds": list(range(args.seeds)),
         "rows": rows,
     }
 
 
 def _numbers(folder: Path) -> dict[str, float]:
-    """The loss of each task, and the share of the answers to instructions that speak of the thing."""
+    """The loss, and the share of right answers of each source of questions."""
     last = read_validation(folder)[-1]
     losses = {f"{LOSS}, {name.removesuffix('-dev')}": last[name] for name in loss_names([last])}
-    (report,) = json.loads((folder / "evaluation.json").read_text()).values()
+    reports = json.loads((folder / "evaluation.json").read_text())
     shares = {
-        f"{INSTRUCT}, {number['source']}": round(number["value"], 4)
+        f"{report['task']}, {number['source']}": round(number["value"], 4)
+        for report in reports.values()
         for number in report["numbers"]
-        if number["kind"] == "all" and number["measure"] == SPEAKS_OF_IT
+        if number["kind"] == "all" and number["measure"] == MEASURES[report["task"]]
     }
     return {**losses, **shares}
 

@@ -8,7 +8,7 @@ from PIL import Image
 from test_pocket_recipe import GALLERY
 
 from blip2_core.__main__ import main
-from blip2_core.train.ablations import VARIANTS, draw
+from blip2_core.train.ablations import MEASURES, VARIANTS, draw
 from blip2_core.train.curves import read_validation
 from blip2_core.train.pocket import run_once
 
@@ -37,7 +37,7 @@ def test_variants_have_equal_steps_and_share_what_they_can(tmp_path, capsys):
 def test_each_variant_changes_what_its_name_says(tmp_path, capsys):
     lines = dry_run(tmp_path, capsys, "--seeds", "1")
     withheld = [line for line in lines if "--withhold-question" in line]
-    assert len(withheld) == 2 and all("question-not-given" in line for line in withheld)  # trained and measured so
+    assert len(withheld) == 3 and all("question-not-given" in line for line in withheld)  # trained and measured so
     undistilled = [line for line in lines if "train vqa" in line and "data/instruct-train" not in line]
     assert len(undistilled) == 1 and "no-self-distilled" in undistilled[0]
     assert "instruct-train" not in undistilled[0]
@@ -67,8 +67,8 @@ def test_four_steps_of_a_row_write_the_table(tmp_path):
     options = ["--steps", "4", "--seeds", "1", "--only", "8 queries"]
     assert main(["train", "ablations", "--work", str(tmp_path), "--out", str(table), *options]) == 0
     (row,) = json.loads(table.read_text())["rows"]
-    assert row["variant"] == "8 queries" and all(0 <= share <= 1 for share in row["instruct, gallery"])
-    assert all(0 < loss < 20 for task in ("vqa", "name") for loss in row[f"loss, {task}"])
+    assert row["variant"] == "8 queries" and all(0 <= row[f"{task}, gallery"][0] <= 1 for task in MEASURES)
+    assert all(0 < loss < 20 for loss in row["loss, vqa"])
     assert table.with_suffix(".png").is_file()
     learns = json.loads((tmp_path / "ablations" / "8-queries-stage1-0" / "run.json").read_text())["learns"]
     assert learns["query_tokens"] == {"parameters": 8 * 256, "from": "new"}
