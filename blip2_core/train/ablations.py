@@ -181,7 +181,7 @@ def _numbers(folder: Path) -> dict[str, float]:
 def draw(table: dict[str, Any], out: Path) -> None:
     """Draw a panel for each measure: a dash is the mean of the seeds, and a thin line joins the runs of one seed.
 
-    Runs of one seed see the same batches, so where the lines run alike, a difference is more than the seed's.
+    Where the lines of the seeds run alike, a difference is more than the seeds'.
 
     Raises:
         DataError: matplotlib is not installed.
