@@ -165,16 +165,14 @@ def _table(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _numbers(folder: Path) -> dict[str, float]:
-    """The loss, and the share of right answers of each source of questions."""
+    """The loss, and the share of right answers of each task."""
     last = read_validation(folder)[-1]
     losses = {f"{LOSS}, {name.removesuffix('-dev')}": last[name] for name in loss_names([last])}
     reports = json.loads((folder / "evaluation.json").read_text())
-    shares = {
-        f"{report['task']}, {number['source']}": round(number["value"], 4)
-        for report in reports.values()
-        for number in report["numbers"]
-        if number["kind"] == "all" and number["measure"] == MEASURES[report["task"]]
-    }
+    shares = {}
+    for report in reports.values():
+        measured = (n["value"] for n in report["numbers"] if n["measure"] == MEASURES[report["task"]])
+        shares[report["task"]] = round(next(measured), 4)  # the first is of all questions
     return {**losses, **shares}
 
 
