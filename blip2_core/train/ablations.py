@@ -17,7 +17,7 @@ from statistics import mean
 from typing import Any
 
 from ..errors import SettingsError
-from .curves import import_pyplot, loss_names, read_validation
+from .curves import import_pyplot, read_validation
 from .pocket import QUESTIONS, Part, run_once, train_command
 
 LOSS = "loss"  # of the right answers, in nats a token
@@ -108,7 +108,7 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
     stages = ["stage1", "stage2"] if variant.stage1 else ["stage2"]
     for stage in stages:
         name = f"{variant.bridge}-{stage}-{seed}"
-        steps = args.steps // 2 // len(stages)  # without stage 1 its steps go to stage 2
+        steps = _bridge_steps(args) // len(stages)  # without stage 1 its steps go to stage 2
         command = _train(args, stage, name, model=model, files=("caption",), steps=steps, seed=seed)
         found.append((name, [*command, *queries]))
         model, queries = _folder(args, name) / "model", []
@@ -121,6 +121,11 @@ def commands(args: argparse.Namespace, variant: Variant, seed: int) -> list[tupl
     for task in MEASURES:
         found.append((f"{name}-{task}", [*_evaluate(args, task, name), *withhold]))
     return found
+
+
+def _bridge_steps(args: argparse.Namespace) -> int:
+    """Of the first two stages together, an even number."""
+    return args.steps // 4 * 2
 
 
 def _train(
@@ -155,7 +160,7 @@ def _table(args: argparse.Namespace) -> dict[str, Any]:
         runs = [_numbers(_folder(args, f"{_slug(variant)}-vqa-{seed}")) for seed in range(args.seeds)]
         rows.append({"variant": variant.name, **{measure: [run[measure] for run in runs] for measure in runs[0]}})
     return {
-        "steps": {"stage1 and stage2 together": args.steps // 4 * 2, "vqa": args.steps},
+        "steps": {"stage1 and stage2 together": _bridge_steps(args), "vqa": args.steps},
         "batch_size": BATCH_SIZES,
         "split": "dev",
         "questions": args.limit,
@@ -166,14 +171,11 @@ def _table(args: argparse.Namespace) -> dict[str, Any]:
 
 def _numbers(folder: Path) -> dict[str, float]:
     """The loss, and the share of right answers of each task."""
-    last = read_validation(folder)[-1]
-    losses = {f"{LOSS}, {name.removesuffix('-dev')}": last[name] for name in loss_names([last])}
-    reports = json.loads((folder / "evaluation.json").read_text())
-    shares = {}
-    for report in reports.values():
+    found = {f"{LOSS}, {WITH_LOSS}": read_validation(folder)[-1][f"{WITH_LOSS}-dev"]}
+    for report in json.loads((folder / "evaluation.json").read_text()).values():
         measured = (n["value"] for n in report["numbers"] if n["measure"] == MEASURES[report["task"]])
-        shares[report["task"]] = round(next(measured), 4)  # the first is of all questions
-    return {**losses, **shares}
+        found[report["task"]] = round(next(measured), 4)  # the first is of all questions
+    return found
 
 
 def draw(table: dict[str, Any], out: Path) -> None:
