@@ -23,9 +23,9 @@ def small_config(**sizes) -> HybridViTConfig:
     )
 
 
-def hybrid_with_prototypes(trunk) -> HybridViT:
+def hybrid_with_prototypes(trunk, prototype_gate: float = 0.0) -> HybridViT:
     torch.manual_seed(0)
-    hybrid = HybridViT(small_config(prototype_scale=8.0))
+    hybrid = HybridViT(small_config(prototype_scale=8.0, prototype_gate=prototype_gate))
     hybrid.trunk.load_state_dict(trunk.state_dict())
     return hybrid.eval()
 
@@ -129,24 +129,46 @@ def test_prototypes_of_the_classes_seen_are_added_to_mean_and_cells(trunk):
 
 
 @torch.no_grad()
+def test_the_features_step_back_as_far_as_the_classifier_is_sure_of_the_whole_picture(trunk):
+    features = hybrid_with_prototypes(trunk).frozen_features(pixels(2))
+    without = hybrid_with_prototypes(trunk)._tokens(features, None)
+    gated = hybrid_with_prototypes(trunk, prototype_gate=0.5)._tokens(features, None)
+    grid = trunk.head_features(features).flatten(2).transpose(1, 2)
+    means = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)
+    sureness = trunk._fc(means[:, 0]).softmax(-1).amax(-1)  # (2,)
+    expected = without - 0.5 * sureness[:, None, None].square() * means
+    torch.testing.assert_close(gated, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
 def test_a_class_lesson_exchanges_the_class_seen_most_and_may_hide_the_picture(trunk):
     hybrid = hybrid_with_prototypes(trunk)
     features = hybrid.frozen_features(pixels(3))
     own = hybrid._tokens(features, None)
     lesson = ClassLesson(torch.tensor([-1, CHEETAH, CHEETAH]), torch.tensor([False, False, True]))
     taught = hybrid._tokens(features, lesson)
-    assert torch.equal(taught[0], own[0])
+    torch.testing.assert_close(taught[0], own[0])
     grid = trunk.head_features(features).flatten(2).transpose(1, 2)
     means = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)
-    seen = trunk._fc(means[1, 0]).argmax()
-    shares = trunk._fc(means[1]).softmax(-1)
-    shares[:, [seen, CHEETAH]] = shares[:, [CHEETAH, seen]]
-    prototypes = 8.0 * shares @ (trunk._fc.weight - trunk._fc.weight.mean(0))
-    torch.testing.assert_close(taught[1], means[1] + prototypes, rtol=1e-4, atol=1e-4)
+    centred = trunk._fc.weight - trunk._fc.weight.mean(0)
+    logits = trunk._fc(means[1])
+    to_a_cheetah = ClassLesson(torch.tensor([CHEETAH]), torch.tensor([False]))
+    shares = to_a_cheetah.exchange(logits.softmax(-1)[None], hybrid._neighbours())
+    torch.testing.assert_close(taught[1], means[1] + 8.0 * shares[0] @ centred, rtol=1e-4, atol=1e-4)
+    assert shares[0, 0].argmax() == CHEETAH
+    torch.testing.assert_close(shares[0, :, CHEETAH], logits.softmax(-1)[:, logits[0].argmax()])
     assert (
         taught[2].norm(dim=-1).max() <= 8.0 * trunk._fc.weight.norm(dim=1).max()
     )  # nothing of the picture's own 10 to 20
     assert not torch.equal(hybrid.from_features(features, lesson)[2], hybrid.from_features(features)[2])
+
+
+def test_what_is_like_the_class_seen_comes_to_stand_for_what_is_like_the_class_taught():
+    """By likeness to class 0 they are 0, 1, 2 and so on; by likeness to class 5, 5, 4, 3."""
+    neighbours = torch.tensor([[0, 1, 2, 3, 4, 5]] * 5 + [[5, 4, 3, 2, 1, 0]])
+    shares = torch.tensor([[[0.5, 0.3, 0.1, 0.06, 0.03, 0.01], [0.1, 0.2, 0.7, 0.0, 0.0, 0.0]]])
+    moved = ClassLesson(torch.tensor([5]), torch.tensor([False])).exchange(shares, neighbours)
+    assert torch.equal(moved, shares.flip(-1))
 
 
 def test_a_picture_of_another_size_is_refused(hybrid):

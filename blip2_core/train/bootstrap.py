@@ -28,6 +28,7 @@ from ..vision import HybridViT, HybridViTConfig
 
 NUM_QUERIES = 16
 PROTOTYPE_SCALE = 8.0  # a sure prototype is then about as long as the features it is added to
+PROTOTYPE_GATE = 1.0  # of a picture whose class is sure, only prototypes are left
 QFORMER_WORDS = 5000
 QFORMER_SIZES: dict[str, Any] = {
     "hidden_size": 256,
@@ -124,7 +125,7 @@ def start_queries(model: Blip2Model, count: int) -> None:
 
 
 def _config(text_config: Any, qformer_tokenizer: Any) -> HybridBlip2Config:
-    vision = HybridViTConfig(prototype_scale=PROTOTYPE_SCALE)
+    vision = HybridViTConfig(prototype_scale=PROTOTYPE_SCALE, prototype_gate=PROTOTYPE_GATE)
     qformer = InstructBlipQFormerConfig(
         **QFORMER_SIZES,
         vocab_size=len(qformer_tokenizer),

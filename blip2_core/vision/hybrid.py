@@ -6,7 +6,8 @@ mean of the grid, so that it carries what the trunk would have used to name the 
 
 The trunk's ImageNet classifier stays in use: it says of each cell, and of the mean, which of its thousand classes it
 sees, and the weights by which it knows those classes (their prototypes) are added to the features. The patches are then
-clearer about what they show than the features by themselves, and a class is the same vector in every picture.
+clearer about what they show than the features by themselves, and a class is the same vector in every picture. Where the
+classifier is sure of the whole picture, the features step back, so that the class is not drowned by them.
 
 The blocks are small enough to be trained on a laptop: `frozen_features` is the expensive half, which can be computed
 once for each picture and kept; `from_features` is the cheap half.
@@ -36,6 +37,8 @@ class HybridViTConfig(PreTrainedConfig):
         patch_size: pixels of the picture behind one cell of the grid, along one side.
         dropout: dropout rate of the blocks while training, 0-1.
         prototype_scale: how much of the classifier's prototypes is added to the features of the trunk; 0: nothing.
+        prototype_gate: how far the features step back for them: they are multiplied by 1 - prototype_gate * p²,
+            where p is the likelihood of the class that the whole picture shows most; 0: not at all, 1 at most.
     """
 
     model_type = "hybrid_vit"
@@ -49,6 +52,7 @@ class HybridViTConfig(PreTrainedConfig):
     patch_size: int = 32
     dropout: float = 0.1
     prototype_scale: float = 0.0
+    prototype_gate: float = 0.0
 
     @property
     def num_image_tokens(self) -> int:
@@ -68,13 +72,21 @@ class ClassLesson:
     classes: Tensor
     alone: Tensor
 
-    def swap(self, shares: Tensor) -> Tensor:
-        """Exchange the class that a picture shows most with the one it shall show, in all its shares (B, N, 1000)."""
+    def exchange(self, shares: Tensor, neighbours: Tensor) -> Tensor:
+        """Exchange the class that a picture shows most with the one it shall show, in all its shares (B, N, 1000).
+
+        Each class that is like the one comes to stand for the class that is as near to the other, so that what the
+        picture shows a little of is as likely beside the new class as it was beside its own.
+
+        Args:
+            shares: of the classes, in the whole picture and in each cell.
+            neighbours: of each class all classes by likeness, itself first: (1000, 1000).
+        """
         seen = shares[:, 0].argmax(dim=-1)  # (B,)
         taught = torch.where(self.classes < 0, seen, self.classes)
-        order = torch.arange(shares.shape[-1], device=shares.device).repeat(len(shares), 1)  # (B, 1000)
-        order.scatter_(1, seen[:, None], taught[:, None]).scatter_(1, taught[:, None], seen[:, None])
-        return shares.gather(2, order[:, None].expand_as(shares))
+        moved = torch.empty_like(shares)
+        to, since = (neighbours[one][:, None].expand_as(shares) for one in (taught, seen))
+        return moved.scatter_(2, to, shares.gather(2, since))
 
 
 class HybridViT(nn.Module):
@@ -144,15 +156,23 @@ class HybridViT(nn.Module):
         tokens = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)
         if not self.config.prototype_scale:
             return tokens
-        shares = self.trunk._fc(tokens).softmax(dim=-1)  # (B, N, 1000)
+        shares, prototypes = self.trunk._fc(tokens).softmax(dim=-1), self._prototypes()  # (B, N, 1000)
         if lesson is not None:
-            shares, tokens = lesson.swap(shares), tokens.masked_fill(lesson.alone[:, None, None], 0.0)
-        return tokens + self.config.prototype_scale * (shares @ self._prototypes())
+            shares = lesson.exchange(shares, self._neighbours())
+            tokens = tokens.masked_fill(lesson.alone[:, None, None], 0.0)
+        sureness = shares[:, :1].amax(dim=-1, keepdim=True).square()  # (B, 1, 1)
+        tokens = tokens * (1 - self.config.prototype_gate * sureness)
+        return tokens + self.config.prototype_scale * (shares @ prototypes)
 
     def _prototypes(self) -> Tensor:
         """What the trunk's classifier knows each class by, beside what all have in common: (1000, 1280)."""
         weight = self.trunk._fc.weight
         return weight - weight.mean(0)
+
+    def _neighbours(self) -> Tensor:
+        """Of each class all classes by the likeness of their prototypes, itself first: (1000, 1000)."""
+        directions = nn.functional.normalize(self._prototypes(), dim=1)
+        return (directions @ directions.T).argsort(dim=1, descending=True)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """(B, 3, H, W) pixels, (x - 127) / 128 on the 0-255 scale, to image_embeds (B, N, Dv).
