@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError, TrainingError
-from . import ablations, curves, pocket
+from . import ablations, average, curves, pocket
 
 if TYPE_CHECKING:
     from ..model import Blip2
@@ -36,6 +36,7 @@ def add_parser(subparsers: Any) -> None:
         (pocket, "all stages of the built-in model"),
         (ablations, "what each part of the recipe is good for, from short equal runs"),
         (curves, "draw the losses of runs"),
+        (average, "the mean of the weights of models that were trained from the same one"),
     ):
         name = module.__name__.rpartition(".")[2]
         module.add_options(stages.add_parser(name, help=what, description=module.__doc__))
