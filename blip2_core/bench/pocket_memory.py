@@ -4,7 +4,6 @@ Each precision runs in a process of its own, as a person would start it, so the 
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,13 @@ from ..errors import DataError
 PRECISIONS = ("fp32", "bf16", "int8", "int4")
 QUESTION = "Describe the picture in one sentence."
 UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+# What its parent held counts for a process on Linux, so a small one stands between a large parent and the measured one.
+SMALL_PARENT = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
 
 
 def measure_pocket() -> dict[str, Any]:
@@ -39,12 +45,11 @@ def measure_pocket() -> dict[str, Any]:
 def peak(picture: Path, precision: str) -> int:
     """Bytes that a process held at most that answered one question about a picture."""
     asked = ["ask", str(picture), QUESTION, "--model", "pocket", "--device", "cpu", "--precision", precision]
-    process = subprocess.Popen([sys.executable, "-m", "blip2_core", *asked], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise DataError(f"pocket in {precision}: expected an answer, it ended with {process.returncode}; see above.")
-    return used.ru_maxrss * UNIT
+    command = [sys.executable, "-c", SMALL_PARENT, sys.executable, "-m", "blip2_core", *asked]
+    measured = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if measured.returncode:
+        raise DataError(f"pocket in {precision}: expected an answer, it ended with {measured.returncode}; see above.")
+    return int(measured.stdout) * UNIT
 
 
 def read(file: Path) -> dict[str, int]:
