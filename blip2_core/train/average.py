@@ -10,8 +10,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from ..errors import SettingsError, TrainingError
 from .disk import naming_a_full_disk
 
@@ -33,6 +31,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Average and save."""
+    import torch
+
     from ..checkpoint import load, save
 
     if len(args.models) < 2:
@@ -47,7 +47,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-@torch.no_grad()
 def move_towards(blip2: "Blip2", other: "Blip2", share: float, *, name: str) -> None:
     """Move the weights of a model, in place, by a share of the way to those of another.
 
@@ -60,6 +59,8 @@ def move_towards(blip2: "Blip2", other: "Blip2", share: float, *, name: str) -> 
     Raises:
         TrainingError: the two do not have the same parts and sizes, or not the same language model.
     """
+    import torch
+
     own, others = blip2.model.state_dict(), other.model.state_dict()
     differing = [key for key in own.keys() | others.keys() if key not in own.keys() & others.keys()]
     differing += [key for key in own.keys() & others.keys() if own[key].shape != others[key].shape]
@@ -75,4 +76,4 @@ def move_towards(blip2: "Blip2", other: "Blip2", share: float, *, name: str) -> 
         )
     for key, weight in own.items():
         if weight.is_floating_point():
-            weight.lerp_(others[key], share)
+            weight.lerp_(others[key], share)  # a state dict's tensors are detached: no gradient is recorded
