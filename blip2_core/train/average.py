@@ -62,9 +62,8 @@ def move_towards(blip2: "Blip2", other: "Blip2", share: float, *, name: str) -> 
     import torch
 
     own, others = blip2.model.state_dict(), other.model.state_dict()
-    differing = [key for key in own.keys() | others.keys() if key not in own.keys() & others.keys()]
-    differing += [key for key in own.keys() & others.keys() if own[key].shape != others[key].shape]
-    if differing:
+    sizes = ({(key, weight.shape) for key, weight in state.items()} for state in (own, others))
+    if differing := {key for key, _ in set.symmetric_difference(*sizes)}:
         raise TrainingError(
             f"{name}: expected the same parts and sizes as in the first model; {min(differing)} differs. "
             "Average only models that were trained from the same one."

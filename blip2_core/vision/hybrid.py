@@ -72,7 +72,7 @@ class ClassLesson:
     classes: Tensor
     alone: Tensor
 
-    def exchange(self, shares: Tensor, neighbours: Tensor) -> Tensor:
+    def exchange(self, shares: Tensor, prototypes: Tensor) -> Tensor:
         """Exchange the class that a picture shows most with the one it shall show, in all its shares (B, N, 1000).
 
         Each class that is like the one comes to stand for the class that is as near to the other, so that what the
@@ -80,13 +80,16 @@ class ClassLesson:
 
         Args:
             shares: of the classes, in the whole picture and in each cell.
-            neighbours: of each class all classes by likeness, itself first: (1000, 1000).
+            prototypes: of the classes, (1000, D); classes are alike as their directions are.
         """
         seen = shares[:, 0].argmax(dim=-1)  # (B,)
         taught = torch.where(self.classes < 0, seen, self.classes)
-        moved = torch.empty_like(shares)
-        to, since = (neighbours[one][:, None].expand_as(shares) for one in (taught, seen))
-        return moved.scatter_(2, to, shares.gather(2, since))
+        directions = nn.functional.normalize(prototypes, dim=1)
+        from_seen, from_taught = (  # all classes by likeness, the one itself first
+            (directions[one] @ directions.T).argsort(dim=1, descending=True)[:, None].expand_as(shares)
+            for one in (seen, taught)
+        )
+        return torch.empty_like(shares).scatter_(2, from_taught, shares.gather(2, from_seen))
 
 
 class HybridViT(nn.Module):
@@ -158,7 +161,7 @@ class HybridViT(nn.Module):
             return tokens
         shares, prototypes = self.trunk._fc(tokens).softmax(dim=-1), self._prototypes()  # (B, N, 1000)
         if lesson is not None:
-            shares = lesson.exchange(shares, self._neighbours())
+            shares = lesson.exchange(shares, prototypes)
             tokens = tokens.masked_fill(lesson.alone[:, None, None], 0.0)
         sureness = shares[:, :1].amax(dim=-1, keepdim=True).square()  # (B, 1, 1)
         tokens = tokens * (1 - self.config.prototype_gate * sureness)
@@ -168,11 +171,6 @@ class HybridViT(nn.Module):
         """What the trunk's classifier knows each class by, beside what all have in common: (1000, 1280)."""
         weight = self.trunk._fc.weight
         return weight - weight.mean(0)
-
-    def _neighbours(self) -> Tensor:
-        """Of each class all classes by the likeness of their prototypes, itself first: (1000, 1000)."""
-        directions = nn.functional.normalize(self._prototypes(), dim=1)
-        return (directions @ directions.T).argsort(dim=1, descending=True)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """(B, 3, H, W) pixels, (x - 127) / 128 on the 0-255 scale, to image_embeds (B, N, Dv).
