@@ -1,7 +1,7 @@
 """Questions about one photograph, made from its captions by rule: colour, number, object, activity, place, clothes.
 
-Every generator gives drafts: a question, and the answers that the captions support. The first answer
-is what a model is taught to say; all of them count as right when it is measured.
+Every generator gives drafts: a question, and the answers that the captions support. A model is taught to say what each
+caption says, or the first answer where they do not differ; all answers count as right when it is measured.
 """
 
 from collections import Counter
@@ -39,11 +39,12 @@ FEWEST_AGREEING, FEWEST_FOR_ONE = 2, 3  # so many captions must give the same nu
 
 @dataclass(frozen=True)
 class Draft:
-    """A question, the answers that count as right, and its kind."""
+    """A question, the answers that count as right, its kind, and what the captions say, one after another."""
 
     question: str
     answers: tuple[str, ...]
     kind: str
+    said: tuple[str, ...] = ()
 
 
 def draft_questions(scene: Scene) -> list[Draft]:
@@ -94,9 +95,9 @@ def colour_answers(colours: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(answers))
 
 
-def _draft(question: str, answers: Sequence[str], kind: str) -> Iterator[Draft]:
+def _draft(question: str, answers: Sequence[str], kind: str, said: Sequence[str] = ()) -> Iterator[Draft]:
     if answers:
-        yield Draft(question, tuple(map(sentence_case, answers)), kind)
+        yield Draft(question, tuple(map(sentence_case, answers)), kind, tuple(map(sentence_case, said)))
 
 
 def _colours_of_animals(scene: Scene) -> Iterator[Draft]:
@@ -104,7 +105,8 @@ def _colours_of_animals(scene: Scene) -> Iterator[Draft]:
         heads = {phrase.head for _, phrase in actor.mentions}
         colours = [phrase.colour for _, phrase in actor.mentions if phrase.colour]
         if heads <= lexicon.ANIMALS:
-            yield from _draft(f"What color {actor.is_are} the {actor.name}?", colour_answers(colours), "colour")
+            question = f"What color {actor.is_are} the {actor.name}?"
+            yield from _draft(question, colour_answers(colours), "colour", colours)
 
 
 def _colours_of_things(scene: Scene) -> Iterator[Draft]:
@@ -114,7 +116,7 @@ def _colours_of_things(scene: Scene) -> Iterator[Draft]:
         if thing and not thing.plural:
             colours = [phrase.colour for _, phrase in thing.mentions if phrase.colour]
             name = thing.mentions[0][1].name
-            yield from _draft(f"What color is the {name}?", colour_answers(colours), "colour")
+            yield from _draft(f"What color is the {name}?", colour_answers(colours), "colour", colours)
 
 
 def _clothes(scene: Scene) -> Iterator[Draft]:
@@ -126,17 +128,18 @@ def _clothes(scene: Scene) -> Iterator[Draft]:
                 colours.setdefault(phrase.name, []).append(phrase.colour)
         for name, found in colours.items():
             verb = "are" if name in lexicon.PAIRS or name.endswith("s") and name != "dress" else "is"
-            yield from _draft(f"What color {verb} the {actor.name}'s {name}?", colour_answers(found), "colour")
-        yield from _draft(f"What {actor.is_are} the {actor.name} wearing?", _clothes_answers(actor.clothes), "worn")
+            yield from _draft(f"What color {verb} the {actor.name}'s {name}?", colour_answers(found), "colour", found)
+        things = [_with_a(phrase, phrase.name) for phrase in worn]
+        question = f"What {actor.is_are} the {actor.name} wearing?"
+        yield from _draft(question, _clothes_answers(things, actor.clothes), "worn", things)
 
 
-def _clothes_answers(by_caption: list[list[NounPhrase]]) -> tuple[str, ...]:
-    """First what the fullest caption says, at most two things; then each thing with and without its colour."""
-    if not by_caption:
-        return ()
-    fullest = max(by_caption, key=lambda clothes: (min(len(clothes), 2), sum(bool(p.colour) for p in clothes[:2])))
-    target = " and ".join(_dressed_as(phrase) for phrase in fullest[:2])
-    answers = [target]
+def _clothes_answers(things: Sequence[str], by_caption: Sequence[Sequence[NounPhrase]]) -> tuple[str, ...]:
+    """First each thing by itself, then each with its colour, and two together.
+
+    The thing alone is what the captions agree on, and what is said most: a colour that is wrong makes it all wrong.
+    """
+    answers = [*by_agreement(things)]
     for clothes in by_caption:
         for phrase in clothes:
             answers += [_dressed_as(phrase), _with_a(phrase, phrase.name), _with_a(phrase, phrase.head)]
@@ -215,7 +218,7 @@ def _objects(scene: Scene) -> Iterator[Draft]:
             answers = [thing.text() for thing in things]
             more = [text for thing in things for text in (thing.text(with_colour=True), thing.head)]
             question = f"What {actor.is_are} the {actor.name} {verb}?"
-            yield from _draft(question, tuple(dict.fromkeys([*by_agreement(answers), *more])), "object")
+            yield from _draft(question, tuple(dict.fromkeys([*by_agreement(answers), *more])), "object", answers)
 
 
 def _asked_verb(predicate: Predicate) -> str:
@@ -282,7 +285,7 @@ def _activities(scene: Scene) -> Iterator[Draft]:
         verbs = Counter(predicate.verb for predicate in predicates)
         texts.sort(key=lambda text: (-verbs[_verb_of(predicates, text)], " " not in text))
         question = f"What {actor.is_are} the {actor.name} doing?"
-        yield from _draft(question, tuple(dict.fromkeys([*texts, *_shorter(predicates)])), "activity")
+        yield from _draft(question, tuple(dict.fromkeys([*texts, *_shorter(predicates)])), "activity", texts)
 
 
 def _verb_of(predicates: Sequence[Predicate], text: str) -> str:
@@ -303,8 +306,8 @@ def placed_activities(draft: Draft, scene: Scene) -> tuple[str, ...]:
 
 def _places(scene: Scene) -> Iterator[Draft]:
     for actor in scene.actors():
-        found = [_place_of(sentence, phrase) for sentence, phrase in actor.mentions]
-        answers = by_agreement([text for text in found if text])
+        found = [text for text in (_place_of(sentence, phrase) for sentence, phrase in actor.mentions) if text]
+        answers = by_agreement(found)
         if answers:
             more = [
                 f"{prep} the {text.split(' ', 2)[2]}"
@@ -313,7 +316,7 @@ def _places(scene: Scene) -> Iterator[Draft]:
                 if text.count(" ") > 1
             ]
             question = f"Where {actor.is_are} the {actor.name}?"
-            yield from _draft(question, tuple(dict.fromkeys([*answers, *more])), "place")
+            yield from _draft(question, tuple(dict.fromkeys([*answers, *more])), "place", found)
 
 
 def _place_of(sentence: Sentence, actor: NounPhrase) -> str:

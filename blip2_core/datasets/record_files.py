@@ -24,9 +24,10 @@ class Caption:
 class Question:
     """One question about one picture.
 
-    `answers` holds every answer that counts as right; in training the first one is the target. `imagenet_class` is the
-    class that the picture shall show by its prototype, in a lesson about a class that has no picture. `box` is where
-    the thing asked about is: left, top, right, bottom as shares of the picture's width and height.
+    `answers` holds every answer that counts as right; in training the first one is the target, or those of `said`, each
+    with the number of people who gave it. `imagenet_class` is the class that the picture shall show by its prototype,
+    in a lesson about a class that has no picture. `box` is where the thing asked about is: left, top, right, bottom as
+    shares of the picture's width and height.
     """
 
     image: str
@@ -36,6 +37,7 @@ class Question:
     source: str
     imagenet_class: int | None = None
     box: tuple[float, float, float, float] | None = None
+    said: dict[str, int] | None = None
 
 
 def write_records(file: Path, records: Iterable[Caption | Question]) -> int:

@@ -5,6 +5,7 @@ as many questions with the answer yes as with no.
 """
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -132,4 +133,5 @@ def _record(photograph: Photograph, draft: Draft, split: str, draw: random.Rando
     answers = draft.answers
     if split != "train" and draft.kind == "activity":
         answers = tuple(dict.fromkeys([*answers, *placed_activities(draft, photograph.scene)]))
-    return Question(photograph.image, question, answers, draft.kind, SOURCE)
+    said = dict(Counter(draft.said)) if split == "train" and len(set(draft.said)) > 1 else None
+    return Question(photograph.image, question, answers, draft.kind, SOURCE, said=said)

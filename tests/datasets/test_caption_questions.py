@@ -20,7 +20,8 @@ def answers(captions, question, wordnet):
         (["A boy kicks a red ball."], "What color is the ball?", "Red."),
         (["A man in a green shirt sits."], "What color is the man's shirt?", "Green."),
         (["A girl wearing blue jeans walks."], "What color are the girl's jeans?", "Blue."),
-        (["A man in a red shirt and blue jeans."], "What is the man wearing?", "A red shirt and blue jeans."),
+        (["A man in a red shirt and blue jeans."], "What is the man wearing?", "A shirt."),
+        (["A man in a red shirt.", "A man wearing a hat.", "A man in a hat."], "What is the man wearing?", "A hat."),
         (["A woman wearing a hat."], "What is the woman wearing?", "A hat."),
         (["Two dogs run.", "Two dogs in the snow."], "How many dogs are there?", "Two."),
         (["A dog runs.", "A brown dog runs.", "The dog is running."], "How many dogs are there?", "One."),
@@ -39,6 +40,26 @@ def answers(captions, question, wordnet):
 )
 def test_a_question_gets_the_answer_that_the_captions_give(captions, question, first, wordnet):
     assert answers(captions, question, wordnet)[:1] == (first,)
+
+
+def test_clothes_are_right_with_their_colour_and_two_at_a_time_too(wordnet):
+    right = answers(["A man in a red shirt and blue jeans."], "What is the man wearing?", wordnet)
+    assert {"A red shirt and blue jeans.", "A shirt and jeans.", "Blue jeans.", "Jeans.", "A red shirt."} <= set(right)
+
+
+def test_what_each_caption_says_is_kept_to_be_taught(wordnet):
+    captions = ["A boy in a blue hat sits in the snow.", "A boy in a hat plays in the snow.", "A boy sits on a beach."]
+    drafts = draft_questions(read_scene(captions, wordnet.is_noun))
+    said = {draft.question: draft.said for draft in drafts}
+    assert said["Where is the boy?"] == ("In the snow.", "In the snow.", "On a beach.")
+    assert said["What is the boy wearing?"] == ("A hat.", "A hat.")
+    assert sorted(said["What is the boy doing?"]) == [
+        "Playing in the snow.",
+        "Sitting in the snow.",
+        "Sitting on a beach.",
+    ]
+    assert said["What color is the boy's hat?"] == ("Blue.",)
+    assert all(set(draft.said) <= set(draft.answers) for draft in drafts)
 
 
 def test_what_other_captions_say_counts_as_right_too(wordnet):
