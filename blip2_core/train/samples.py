@@ -23,7 +23,8 @@ class Sample:
         text: the caption, or the answer to learn.
         question: None for a caption.
         source: where the record comes from; "" if the file does not say.
-        more: further texts of the same picture and question, as `pack` gathers them.
+        more: further texts of the same picture and question.
+        weights: of each text; together 1 for each record.
         imagenet_class: number of the class that the picture shall show by its prototype; None for what it shows.
     """
 
@@ -32,6 +33,7 @@ class Sample:
     question: str | None = None
     source: str = ""
     more: tuple[str, ...] = ()
+    weights: tuple[float, ...] = (1.0,)
     imagenet_class: int | None = None
 
     @property
@@ -51,14 +53,23 @@ def pack(samples: Sequence[Sample]) -> list[Sample]:
     for sample in samples:
         groups.setdefault((sample.image, sample.question, sample.imagenet_class), []).append(sample)
     packs = (group[at : at + MOST_PACKED] for group in groups.values() for at in range(0, len(group), MOST_PACKED))
-    return [replace(pack[0], more=tuple(sample.text for sample in pack[1:])) for pack in packs]
+    return [_joined(pack) for pack in packs]
+
+
+def _joined(samples: Sequence[Sample]) -> Sample:
+    """One sample with the texts of all."""
+    first, *more = (text for sample in samples for text in sample.texts)
+    weights = tuple(weight for sample in samples for weight in sample.weights)
+    return replace(samples[0], text=first, more=tuple(more), weights=weights)
 
 
 def fingerprint_of(samples: Sequence[Sample]) -> str:
     """What a run learns from, as 16 hexadecimal digits; pictures by name, so that their folder may move."""
     digest = hashlib.sha256()
     for sample in samples:
-        digest.update(repr((sample.image.name, sample.question, sample.texts, sample.imagenet_class)).encode())
+        digest.update(
+            repr((sample.image.name, sample.question, sample.texts, sample.weights, sample.imagenet_class)).encode()
+        )
     return digest.hexdigest()[:16]
 
 
@@ -96,11 +107,12 @@ def _sample(line: str, file: Path, number: int) -> Sample:
         record = json.loads(line)
         image = file.parent / record["image"]  # an absolute path stays as it is
         if "caption" in record:
-            question, text = None, record["caption"]
+            question, said = None, {record["caption"]: 1}
         else:
-            question, text = record["question"], record["answers"][0]
-        fits = isinstance(text, str) and text.strip() and (question is None or isinstance(question, str))
-    except (ValueError, KeyError, TypeError, IndexError):
+            question, said = record["question"], record.get("said") or {record["answers"][0]: 1}
+        fits = all(isinstance(text, str) and text.strip() and number > 0 for text, number in said.items())
+        fits = fits and (question is None or isinstance(question, str))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         fits = False
     if not fits:
         raise DataError(
@@ -113,4 +125,7 @@ def _sample(line: str, file: Path, number: int) -> Sample:
             f"{file}, line {number}: imagenet_class: expected a whole number from 0 to {CLASSES - 1}, "
             f"got {imagenet_class!r}."
         )
-    return Sample(image, text.strip(), question, str(record.get("source", "")), imagenet_class=imagenet_class)
+    first, *more = (text.strip() for text in said)
+    weights = tuple(number / sum(said.values()) for number in said.values())
+    source = str(record.get("source", ""))
+    return Sample(image, first, question, source, tuple(more), weights, imagenet_class)

@@ -47,32 +47,37 @@ def lay_out(prompt: int, targets: Sequence[Sequence[int]]) -> Layout:
 
 
 class LanguageStage(Stage):
-    """What stage 2 and question answering share: the loss of the frozen language model behind a visual prompt.
-
-    Attributes:
-        texts_count_alike: whether every text has the same share in the loss, however long; else every token has.
-    """
+    """What stage 2 and question answering share: the loss of the frozen language model behind a visual prompt."""
 
     trainable: tuple[str, ...] = ("model.query_tokens", "model.qformer", "model.language_projection")
     packs_texts = True
-    texts_count_alike = False
 
     def language_loss(
-        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]
+        self,
+        visual_prompt: Tensor,
+        prompts: Sequence[list[int]],
+        targets: Sequence[Sequence[list[int]]],
+        weights: Sequence[float] | None = None,
     ) -> Tensor:
-        """Mean loss on the tokens of the targets alone, or mean over the targets of that.
+        """Mean loss on the tokens of the targets alone, or weighted mean over the targets of that.
 
         Args:
             visual_prompt: (B, Q, Dl) floats.
             prompts: B lists of ids that are read before each target.
             targets: for each of the B, one or more lists of ids, none of which sees the others.
+            weights: of every target, however long; None weighs every token alike.
         """
+        shares = None if weights is None else self._shares(targets, weights)
         if self.model.config.use_decoder_only_language_model:
-            return self._decoder_only_loss(visual_prompt, prompts, targets)
-        return self._encoder_decoder_loss(visual_prompt, prompts, targets)
+            return self._decoder_only_loss(visual_prompt, prompts, targets, shares)
+        return self._encoder_decoder_loss(visual_prompt, prompts, targets, shares)
 
     def _decoder_only_loss(
-        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]
+        self,
+        visual_prompt: Tensor,
+        prompts: Sequence[list[int]],
+        targets: Sequence[Sequence[list[int]]],
+        shares: Tensor | None,
     ) -> Tensor:
         """Padding stands on the right, where a causal model never looks."""
         rows = [lay_out(len(prompt), texts) for prompt, texts in zip(prompts, targets, strict=True)]
@@ -89,16 +94,15 @@ class LanguageStage(Stage):
         places = [(number, queries + place) for number, row in enumerate(rows) for place in row.predicting]
         batch, position = torch.tensor(places, device=self.device).T
         labels = torch.tensor([i for texts in targets for text in texts for i in text], device=self.device)
-        return loss_of_rows(
-            hidden[batch, position], labels, self.model.get_output_embeddings(), self._shares(targets)
-        )  # fmt: skip
+        return loss_of_rows(hidden[batch, position], labels, self.model.get_output_embeddings(), shares)
 
-    def _shares(self, targets: Sequence[Sequence[list[int]]]) -> Tensor | None:
-        """What part each token of the targets has in the loss; None for equal parts."""
-        if not self.texts_count_alike:
-            return None
-        lengths = [len(text) for texts in targets for text in texts]
-        return torch.tensor([1 / length / len(lengths) for length in lengths for _ in range(length)]).to(self.device)
+    def _shares(self, targets: Sequence[Sequence[list[int]]], weights: Sequence[float]) -> Tensor:
+        """What part each token of the targets has in the loss."""
+        lengths, total = [len(text) for texts in targets for text in texts], sum(weights)
+        shares = [
+            weight / length / total for weight, length in zip(weights, lengths, strict=True) for _ in range(length)
+        ]
+        return torch.tensor(shares).to(self.device)
 
     def _packed_inputs(self, rows: Sequence[Layout], queries: int, *, dtype: torch.dtype) -> dict[str, Tensor]:
         """What keeps packed texts apart: position_ids (B, Q+T), and attention_mask (B, 1, Q+T, Q+T) to be added."""
@@ -112,7 +116,11 @@ class LanguageStage(Stage):
         return {"position_ids": positions.to(self.device), "attention_mask": mask}
 
     def _encoder_decoder_loss(
-        self, visual_prompt: Tensor, prompts: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]
+        self,
+        visual_prompt: Tensor,
+        prompts: Sequence[list[int]],
+        targets: Sequence[Sequence[list[int]]],
+        shares: Tensor | None,
     ) -> Tensor:
         counts = torch.tensor([len(texts) for texts in targets], device=self.device)
         visual_prompt = visual_prompt.repeat_interleave(counts, dim=0)
@@ -126,7 +134,7 @@ class LanguageStage(Stage):
         begun = language_model.prepare_decoder_input_ids_from_labels(labels)
         scores = language_model(inputs_embeds=embeds, attention_mask=mask, decoder_input_ids=begun).logits
         chosen = labels != IGNORE_INDEX
-        return loss_of_rows(scores[chosen], labels[chosen], nn.Identity(), self._shares(targets))
+        return loss_of_rows(scores[chosen], labels[chosen], nn.Identity(), shares)
 
     def target_ids(self, text: str) -> list[int]:
         """Ids of a text to be written, closed by the token that ends an answer."""
@@ -138,6 +146,7 @@ class Stage2(LanguageStage):
     """Bootstraps vision-to-language generation from captions; the Q-Former reads no text yet."""
 
     name = "stage2"
+    sorts_by_length = True
 
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """See `Stage.losses`: `language_modelling`, or `prefix_language_modelling` with an encoder-decoder."""
