@@ -21,7 +21,6 @@ STAGES = {
 }
 NEW = "new"
 WITHHOLD = "the Q-Former does not read the question, only the language model does"
-LANGUAGE_BATCH = "only so many of a batch go through the language model; an answer head teaches the Q-Former all of it"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -33,7 +32,6 @@ def add_parser(subparsers: Any) -> None:
         _add_options(stage)
         stage.set_defaults(run=run)
     stages.choices["vqa"].add_argument("--withhold-question", action="store_true", help=WITHHOLD)
-    stages.choices["vqa"].add_argument("--language-batch", type=int, metavar="N", help=LANGUAGE_BATCH)
     for module, what in (
         (pocket, "all stages of the built-in model"),
         (ablations, "what each part of the recipe is good for, from short equal runs"),
@@ -98,12 +96,12 @@ def run(args: argparse.Namespace) -> int:
     blip2 = _start_model(args, samples, precision="bf16" if bf16 else "fp32")
     pictures = Pictures(blip2, cache_folder=args.cache_features, views=args.views, bf16=bf16)
     samples = pictures.prepare(samples, tqdm.write)
-    stage = _build_stage(args, blip2, samples)
+    stage = _build_stage(args.stage, blip2, samples)
     if stage.packs_texts:
         samples = pack(samples)
     if args.compile:
         stage.compile_layers()
-    length = stage.text_length if stage.sorts_by_length else None
+    length = None if args.stage == "stage1" else stage.text_length
     batches = Batches(samples, batch_size=args.batch_size, seed=args.seed, length=length)
     settings = TrainSettings(
         steps=args.steps or max(round(args.epochs * batches.steps_per_epoch), 1),
@@ -171,13 +169,13 @@ def _validation(args: argparse.Namespace, blip2: "Blip2", *, bf16: bool) -> "Val
     return Validation(args.validation, whole, batch_size=args.batch_size, say=tqdm.write)
 
 
-def _build_stage(args: argparse.Namespace, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
+def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
     from .stage1 import Stage1
     from .stage2 import Stage2
     from .vision import VisionStage
     from .vqa import QuestionAnswering
 
-    if args.stage == "vision":
+    if name == "vision":
         from ..vision import HybridViT
 
         if not isinstance(blip2.model.vision_model, HybridViT):
@@ -185,12 +183,7 @@ def _build_stage(args: argparse.Namespace, blip2: "Blip2", samples: "list[Sample
                 "vision: expected a model with a hybrid ViT; this one has a plain ViT, which stays frozen."
             )
         return VisionStage(blip2, samples)
-    if args.stage == "vqa":
-        number = args.language_batch
-        if number is not None and number < 1:
-            raise SettingsError(f"--language-batch: expected 1 or more, got {number}.")
-        return QuestionAnswering(blip2, language_batch=number, answers=None if number is None else samples)
-    return {"stage1": Stage1, "stage2": Stage2}[args.stage](blip2)
+    return {"stage1": Stage1, "stage2": Stage2, "vqa": QuestionAnswering}[name](blip2)
 
 
 def _what_learns(stage: "Stage", args: argparse.Namespace) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..datasets.imagenet import CLASSES
 from ..errors import DataError
 
-MOST_PACKED = 5  # texts behind one visual prompt: the captions that a picture has in most collections
+MOST_PACKED = 5  # records behind one visual prompt: the captions that a picture has in most collections
 SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
 

@@ -22,13 +22,11 @@ class Stage(nn.Module):
         name: of the stage, as on the command line.
         trainable: prefixes of the state dict's names that are trained; all else stays frozen.
         packs_texts: whether the texts of one picture and question share one visual prompt.
-        sorts_by_length: whether a batch holds texts of like length.
     """
 
     name: str
     trainable: tuple[str, ...]
     packs_texts = False
-    sorts_by_length = False
 
     def __init__(self, blip2: Blip2):
         super().__init__()

@@ -146,7 +146,6 @@ class Stage2(LanguageStage):
     """Bootstraps vision-to-language generation from captions; the Q-Former reads no text yet."""
 
     name = "stage2"
-    sorts_by_length = True
 
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """See `Stage.losses`: `language_modelling`, or `prefix_language_modelling` with an encoder-decoder."""

@@ -18,34 +18,20 @@ from ..errors import TrainingError
 from ..language.prompts import Prompt
 from ..model import Blip2
 from ..vision import ClassLesson, HybridViT
-from .answer_head import AnswerHead
-from .features import in_batches
 from .samples import Sample
 from .stage2 import LanguageStage
 from .vision import OWN_BLOCKS
 
 PROTOTYPE_ALONE = 0.5  # of the class lessons
-READ_TOGETHER = 16  # samples of like length, so that little of what the language model reads is padding
 
 
 class QuestionAnswering(LanguageStage):
-    """Loss on the answer after the visual prompt and the question.
-
-    Args:
-        blip2: what is trained.
-        language_batch: so many samples of a batch go through the language model; None: all.
-        answers: training samples whose commonest answers an `AnswerHead` teaches with the whole batch; None: no head.
-    """
+    """Loss on the answer after the visual prompt and the question."""
 
     name = "vqa"
 
-    def __init__(self, blip2: Blip2, *, language_batch: int | None = None, answers: Sequence[Sample] | None = None):
+    def __init__(self, blip2: Blip2):
         super().__init__(blip2)
-        self.language_batch = language_batch
-        self.answer_head = None
-        if answers is not None:
-            self.answer_head = AnswerHead(self.model.config.qformer_config.hidden_size, answers).to(self.device)
-            self.trainable = (*self.trainable, "answer_head")
         self.tokenize_for_qformer = blip2.tokenize_for_qformer
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
@@ -56,29 +42,11 @@ class QuestionAnswering(LanguageStage):
         self.model.vision_model.eval()
 
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """See `Stage.losses`: `answer`, and in training with an answer head `answer_class`."""
+        """See `Stage.losses`: `answer`."""
         template = self.adapter.template
         questions = [sample.question or template.caption_question for sample in samples]
         ids, mask = self.tokenize_for_qformer(questions)
-        query_output = self.model.query(self._image_embeds(features, samples), ids, mask)  # (B, Q, Dq)
-        losses = {"answer": self._answer_loss(query_output, samples)}
-        if self.answer_head is not None and self.training:
-            losses["answer_class"] = self.answer_head.loss(query_output, samples)
-        return losses
-
-    def _answer_loss(self, query_output: Tensor, samples: Sequence[Sample]) -> Tensor:
-        """Of the samples that the language model reads, in groups of like length."""
-        read = range(len(samples))[: self.language_batch if self.training else None]  # a batch is in random order
-        rows = sorted(read, key=lambda row: self.text_length(samples[row]))
-        total = sum(sum(samples[row].weights) for row in rows)
-        loss = query_output.new_zeros(())
-        for group in in_batches(rows, READ_TOGETHER):
-            weight = sum(sum(samples[row].weights) for row in group) / total
-            loss = loss + weight * self._group_loss(query_output[group], [samples[row] for row in group])
-        return loss
-
-    def _group_loss(self, query_output: Tensor, samples: Sequence[Sample]) -> Tensor:
-        visual_prompt = self.model.project(query_output)
+        visual_prompt = self.model.project(self.model.query(self._image_embeds(features, samples), ids, mask))
         prompts = [self._prompt(sample) for sample in samples]
         prompt_ids = self.adapter.tokenize(prompts)
         targets = [
@@ -86,7 +54,7 @@ class QuestionAnswering(LanguageStage):
             for prompt, ids, sample in zip(prompts, prompt_ids, samples, strict=True)
         ]
         weights = [weight for sample in samples for weight in sample.weights]
-        return self.language_loss(visual_prompt, prompt_ids, targets, weights)
+        return {"answer": self.language_loss(visual_prompt, prompt_ids, targets, weights)}
 
     def _image_embeds(self, features: Tensor, samples: Sequence[Sample]) -> Tensor:
         """(B, N, Dv); half of the class lessons hide the picture itself, half leave it there to be seen through."""

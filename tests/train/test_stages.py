@@ -143,7 +143,15 @@ def test_stage_one_without_a_text_branch_is_refused(blip2):
 
 
 @pytest.mark.parametrize(
-    "line", ['{"image": "red.png"}', '{"image": "red.png", "caption": " "}', "[1]", '{"image": "a", "question": "b"}']
+    "line",
+    [
+        '{"image": "red.png"}',
+        '{"image": "red.png", "caption": " "}',
+        "[1]",
+        '{"image": "a", "question": "b"}',
+        '{"image": "a", "question": "b", "said": {"c": 0}}',
+        '{"image": "a", "question": "b", "said": ["c"]}',
+    ],
 )
 def test_a_line_that_is_no_record_is_named_with_its_number(tmp_path, line):
     (tmp_path / "data.jsonl").write_text('{"image": "red.png", "caption": "red"}\n' + line + "\n")
@@ -178,6 +186,21 @@ def test_packed_texts_have_the_loss_they_have_one_by_one(family, question, pictu
     torch.testing.assert_close(*alike, rtol=1e-4, atol=5e-6)
 
 
+def test_each_answer_counts_by_the_number_of_people_who_gave_it(blip2, picture_folder, tmp_path):
+    record = {"image": str(picture_folder / "red.png"), "question": "What?", "answers": ["a", "b", "c"]}
+    (tmp_path / "said.jsonl").write_text(json.dumps(record | {"said": {"red": 3, "a photo": 1}}) + "\n")
+    sample = read_samples([tmp_path / "said.jsonl"])[0]
+    assert (sample.texts, sample.weights) == (("red", "a photo"), (0.75, 0.25))
+    stage = QuestionAnswering(blip2).eval()
+    features = Pictures(blip2).features([sample], random.Random(0))
+    with torch.no_grad():
+        red, photo = (
+            float(stage(features, [replace(sample, text=text, more=(), weights=(1.0,))])["answer"])
+            for text in sample.texts
+        )
+        assert float(stage(features, [sample])["answer"]) == pytest.approx(0.75 * red + 0.25 * photo, rel=1e-5)
+
+
 def test_a_packed_caption_of_stage_two_sees_no_other_caption(blip2, picture_folder):
     stage = Stage2(blip2).eval()
     samples = [Sample(s.image, s.text) for s in read_samples([picture_folder / "caption.jsonl"])[:1]]
@@ -202,6 +225,7 @@ def test_texts_of_one_picture_and_question_are_packed_and_no_others():
         (one, None, ("a", "c", "to the left")), (two, None, ("b",)), (one, "Why?", ("d",))
     ]  # fmt: skip
     assert [s.may_be_mirrored for s in packed] == [False, True, True]
+    assert [sum(s.weights) for s in packed] == [3, 1, 1]  # each record counts alike
 
 
 def lesson_file(folder: Path, imagenet_class: object) -> Path:
