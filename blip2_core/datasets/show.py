@@ -72,7 +72,8 @@ def _read(file: Path, line: int, text: str) -> dict[str, Any]:
 def _figure(folder: Path, record: dict[str, Any]) -> str:
     answers = record.get("answers") or [record["caption"]]
     more = f'<div class="more">{html.escape(", ".join(answers[1:6]))}</div>' if answers[1:] else ""
-    words = f"<b>{html.escape(record.get('question', ''))}</b><br>{html.escape(answers[0])}{more}"
+    taught = ", ".join(f"{answer} ({number})" for answer, number in record.get("said", {}).items()) or answers[0]
+    words = f"<b>{html.escape(record.get('question', ''))}</b><br>{html.escape(taught)}{more}"
     return f"<figure>{_thumbnail(folder / record['image'])}<figcaption>{words}</figcaption></figure>"
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from blip2_core.__main__ import main
 
@@ -113,6 +114,19 @@ def test_pictures_that_do_not_open_are_counted_and_named_and_the_rest_is_made(so
 def test_a_batch_of_no_instructions_is_refused(sources, tmp_path, capsys):
     assert run(sources, tmp_path / "out", "--batch-size", "0") == 2
     assert "--batch-size: expected a number of at least 1, got 0" in capsys.readouterr().err
+
+
+def test_a_page_shows_what_is_taught_where_people_said_several_things(tmp_path):
+    record = {
+        "image": "cat.png",
+        "question": "Where?",
+        "answers": ["Here.", "There."],
+        "said": {"There.": 2, "Here.": 1},
+    }
+    Image.new("RGB", (8, 8)).save(tmp_path / "cat.png")
+    (tmp_path / "asked.jsonl").write_text(json.dumps(record) + "\n")
+    assert main(["data", "--show", "1", str(tmp_path / "asked.jsonl"), "--out", str(tmp_path / "page.html")]) == 0
+    assert "There. (2), Here. (1)" in (tmp_path / "page.html").read_text()
 
 
 def test_a_page_shows_records_with_their_pictures(sources, tmp_path):
