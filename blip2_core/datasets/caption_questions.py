@@ -142,7 +142,7 @@ def _clothes_answers(things: Sequence[str], by_caption: Sequence[Sequence[NounPh
     answers = [*by_agreement(things)]
     for clothes in by_caption:
         for phrase in clothes:
-            answers += [_dressed_as(phrase), _with_a(phrase, phrase.name), _with_a(phrase, phrase.head)]
+            answers += [_dressed_as(phrase), _with_a(phrase, phrase.head)]
         answers += [f"{_with_a(a, a.name)} and {_with_a(b, b.name)}" for a in clothes for b in clothes if a is not b]
         answers += [f"{_dressed_as(a)} and {_dressed_as(b)}" for a in clothes for b in clothes if a is not b]
     return tuple(dict.fromkeys(answers))

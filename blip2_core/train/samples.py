@@ -126,6 +126,7 @@ def _sample(line: str, file: Path, number: int) -> Sample:
             f"got {imagenet_class!r}."
         )
     first, *more = (text.strip() for text in said)
-    weights = tuple(number / sum(said.values()) for number in said.values())
+    people = sum(said.values())
+    weights = tuple(number / people for number in said.values())
     source = str(record.get("source", ""))
     return Sample(image, first, question, source, tuple(more), weights, imagenet_class)
