@@ -45,10 +45,14 @@ def pick_device(device: str) -> torch.device:
 
 
 def fast_at_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies in bf16 by itself; where it does not, fp32 is the faster one."""
+    """Whether the device multiplies faster in bf16 than in fp32.
+
+    Of CPUs those with AMX do. One with AVX-512 BF16 alone multiplied a training step's matrices at 83 GFLOP/s a core in
+    bf16 and at 142 to 163 in fp32.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.cpu._is_amx_tile_supported()
 
 
 def pick_precision(precision: str, *, device: torch.device, model_type: str) -> str:

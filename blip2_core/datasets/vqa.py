@@ -133,5 +133,5 @@ def _record(photograph: Photograph, draft: Draft, split: str, draw: random.Rando
     answers = draft.answers
     if split != "train" and draft.kind == "activity":
         answers = tuple(dict.fromkeys([*answers, *placed_activities(draft, photograph.scene)]))
-    said = dict(Counter(draft.said)) if split == "train" and len(set(draft.said)) > 1 else None
+    said = dict(Counter(draft.said).most_common()) if split == "train" and len(set(draft.said)) > 1 else None
     return Question(photograph.image, question, answers, draft.kind, SOURCE, said=said)

@@ -14,6 +14,7 @@ SCENES = (
     ("Two men in red shirts play soccer.", "Two men are playing soccer on a field.", "Two men play."),
     ("A girl in a blue dress sits on a bench.", "A girl sits on a bench.", "A girl is sitting on a bench."),
     ("A man rides a bike down a street.", "A man is riding a bike.", "A man on a bike in the street."),
+    ("A brown dog runs through the grass.", "A white dog is running in the grass.", "A white dog in the grass."),
 )
 
 
@@ -63,3 +64,9 @@ def test_no_kind_has_more_questions_than_are_measured(records):
 def test_a_thing_that_is_not_there_is_answered_by_saying_so(records):
     asked = [question for question in records["test"] if question.kind == "absent"]
     assert asked and all(question.answers[0].startswith(("There is no ", "There are no ")) for question in asked)
+
+
+def test_what_most_people_said_stands_first(records):
+    """Stages that learn from one text of a record take the first."""
+    said = [list(question.said.items()) for question in records["train"] if question.said]
+    assert [("White.", 2), ("Brown.", 1)] in said and [("Brown.", 1), ("White.", 2)] not in said
