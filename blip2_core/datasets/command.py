@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
         return _run_show(args)
     _say_what_is_missing(args)
     _check_numbers(args)
+    _check_language_model(args)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,6 +108,14 @@ def _check_numbers(args: argparse.Namespace) -> None:
         if getattr(args, name) < 1:
             argument = name.replace("_", "-")
             raise DataError(f"--{argument}: expected a number of at least 1, got {getattr(args, name)}.")
+
+
+def _check_language_model(args: argparse.Namespace) -> None:
+    """It is read last, after minutes of other work; what cannot be one is refused now."""
+    from .distill import expect_language_model
+
+    if args.distill:
+        expect_language_model(args.distill)
 
 
 def _read_wordnet(args: argparse.Namespace) -> "WordNet | None":

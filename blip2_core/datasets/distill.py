@@ -139,14 +139,19 @@ def _finished(count_file: Path) -> int:
         ) from error
 
 
+def expect_language_model(folder: Path) -> None:
+    """Raise `DataError` if this cannot be the folder of a language model."""
+    if not (folder / "config.json").is_file():
+        raise DataError(f"--distill: {folder} has no config.json. Expected the folder of a causal language model.")
+
+
 def _load(folder: Path) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from ..quantize import fast_at_bf16
 
-    if not (folder / "config.json").is_file():
-        raise DataError(f"--distill: {folder} has no config.json. Expected the folder of a causal language model.")
+    expect_language_model(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     dtype = torch.bfloat16 if fast_at_bf16(torch.device("cpu")) else torch.float32
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval(), tokenizer

@@ -116,6 +116,11 @@ def test_a_batch_of_no_instructions_is_refused(sources, tmp_path, capsys):
     assert "--batch-size: expected a number of at least 1, got 0" in capsys.readouterr().err
 
 
+def test_a_folder_without_a_language_model_is_refused_before_anything_is_made(sources, tmp_path, capsys):
+    assert run(sources, tmp_path / "out", "--distill", str(tmp_path)) == 2
+    assert "has no config.json" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_a_page_shows_what_is_taught_where_people_said_several_things(tmp_path):
     record = {
         "image": "cat.png",
