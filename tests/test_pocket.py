@@ -38,7 +38,7 @@ def test_the_readme_and_the_card_show_the_numbers_that_evaluate_wrote():
 @pytest.mark.parametrize(
     ("photo", "question", "answer"),
     [
-        ("surfer.jpg", "Describe the picture in one sentence.", "A man is riding a wave in the ocean."),
+        ("surfer.jpg", "Describe the picture in one sentence.", "A man is surfing in a wave."),
         ("surfer.jpg", "Where is the man?", "In the water."),
         ("jockey.jpg", "What is the man wearing?", "A helmet."),
         ("jockey.jpg", "What is the man riding?", "A horse."),

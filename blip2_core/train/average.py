@@ -21,7 +21,12 @@ FROZEN = "language_model."
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `train average`."""
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="two or more, each a folder, a name or a hub id")
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="two or more, each a folder, a name or a hub id; one that is named twice counts twice",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the mean; settings are those of the first")
     parser.add_argument(
         "--save-fp16", action="store_true", help="write half precision, to be shipped and not trained on"

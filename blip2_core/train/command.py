@@ -20,7 +20,6 @@ STAGES = {
     "vqa": "questions and answers; the Q-Former reads the question",
 }
 NEW = "new"
-WITHHOLD = "the Q-Former does not read the question, only the language model does"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         stage = stages.add_parser(name, help=what, description=f"{name}: {what}.")
         _add_options(stage)
         stage.set_defaults(run=run)
-    stages.choices["vqa"].add_argument("--withhold-question", action="store_true", help=WITHHOLD)
+    _add_options_of_vqa(stages.choices["vqa"].add_argument)
     for module, what in (
         (pocket, "all stages of the built-in model"),
         (ablations, "what each part of the recipe is good for, from short equal runs"),
@@ -77,6 +76,24 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--resume", action="store_true", help="go on from the newest checkpoint in --out")
 
 
+def _add_options_of_vqa(add: Any) -> None:
+    add("--withhold-question", action="store_true", help="only the language model reads the question, not the Q-Former")
+    add(
+        "--answer-queries",
+        type=int,
+        nargs="+",
+        default=(),
+        metavar="N",
+        help="queries, counted from 0, whose visual prompts are drawn towards the words of the answer",
+    )
+    add(
+        "--language-batch",
+        type=int,
+        metavar="N",
+        help="most samples of a batch that the language model reads; the others learn by --answer-queries alone",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Train one stage and save the model."""
     _expect_free(args.out, resume=args.resume)
@@ -96,12 +113,13 @@ def run(args: argparse.Namespace) -> int:
     blip2 = _start_model(args, samples, precision="bf16" if bf16 else "fp32")
     pictures = Pictures(blip2, cache_folder=args.cache_features, views=args.views, bf16=bf16)
     samples = pictures.prepare(samples, tqdm.write)
-    stage = _build_stage(args.stage, blip2, samples)
+    stage = _build_stage(args, blip2, samples)
     if stage.packs_texts:
         samples = pack(samples)
     if args.compile:
         stage.compile_layers()
-    length = None if args.stage == "stage1" else stage.text_length
+    mixed = args.stage == "stage1" or getattr(args, "language_batch", None)
+    length = None if mixed else stage.text_length
     batches = Batches(samples, batch_size=args.batch_size, seed=args.seed, length=length)
     settings = TrainSettings(
         steps=args.steps or max(round(args.epochs * batches.steps_per_epoch), 1),
@@ -169,13 +187,13 @@ def _validation(args: argparse.Namespace, blip2: "Blip2", *, bf16: bool) -> "Val
     return Validation(args.validation, whole, batch_size=args.batch_size, say=tqdm.write)
 
 
-def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
+def _build_stage(args: argparse.Namespace, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
     from .stage1 import Stage1
     from .stage2 import Stage2
     from .vision import VisionStage
     from .vqa import QuestionAnswering
 
-    if name == "vision":
+    if args.stage == "vision":
         from ..vision import HybridViT
 
         if not isinstance(blip2.model.vision_model, HybridViT):
@@ -183,7 +201,9 @@ def _build_stage(name: str, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
                 "vision: expected a model with a hybrid ViT; this one has a plain ViT, which stays frozen."
             )
         return VisionStage(blip2, samples)
-    return {"stage1": Stage1, "stage2": Stage2, "vqa": QuestionAnswering}[name](blip2)
+    if args.stage == "vqa":
+        return QuestionAnswering(blip2, answer_queries=args.answer_queries, language_batch=args.language_batch)
+    return {"stage1": Stage1, "stage2": Stage2}[args.stage](blip2)
 
 
 def _what_learns(stage: "Stage", args: argparse.Namespace) -> dict[str, dict[str, Any]]:

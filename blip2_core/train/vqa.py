@@ -3,35 +3,55 @@
 What the queries take out of the picture then fits the question. The loss is on the answers only. Each question counts
 alike, however long its answer, or the long ones would drown the short; where people gave several answers, each counts
 by how many gave it. A caption counts as the answer to the model's own caption prompt. A hybrid ViT's own blocks learn
-along, as the paper's image encoder does.
+along, as the paper's image encoder does. Some visual prompts may be drawn towards the answer's words besides.
 
 Paper: BLIP-2 (arXiv 2301.12597), section 4.3 and figure 7; InstructBLIP (arXiv 2305.06500), section 2.3; several
 answers by their number as in BLIP (arXiv 2201.12086).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..errors import TrainingError
+from ..errors import SettingsError, TrainingError
 from ..language.prompts import Prompt
 from ..model import Blip2
 from ..vision import ClassLesson, HybridViT
+from .answer_words import answer_words_loss
 from .samples import Sample
 from .stage2 import LanguageStage
 from .vision import OWN_BLOCKS
 
 PROTOTYPE_ALONE = 0.5  # of the class lessons
+WORDS_WEIGHT = 0.25  # of the words' loss beside the answers'
+CHARACTERS = 100  # of a sample that the language model reads, with --language-batch; of longer ones it reads fewer
+FEWEST_READ = 4
 
 
 class QuestionAnswering(LanguageStage):
-    """Loss on the answer after the visual prompt and the question."""
+    """Loss on the answer after the visual prompt and the question.
+
+    Args:
+        blip2: the model.
+        answer_queries: numbers of the queries whose visual prompts are drawn towards the words of the answer.
+        language_batch: most samples of a batch that the language model reads; the others learn by their words alone.
+
+    Raises:
+        SettingsError: there is no such query, or nothing that the others would learn by.
+    """
 
     name = "vqa"
 
-    def __init__(self, blip2: Blip2):
+    def __init__(self, blip2: Blip2, *, answer_queries: Sequence[int] = (), language_batch: int | None = None):
         super().__init__(blip2)
+        queries = self.model.query_tokens.shape[1]
+        if not all(0 <= query < queries for query in answer_queries):
+            raise SettingsError(f"--answer-queries: expected numbers from 0 to {queries - 1}, got {[*answer_queries]}.")
+        if language_batch is not None and (language_batch < 1 or not answer_queries):
+            raise SettingsError("--language-batch: expected 1 or more, and --answer-queries for the other samples.")
+        self.answer_queries, self.language_batch = list(answer_queries), language_batch
         self.tokenize_for_qformer = blip2.tokenize_for_qformer
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
@@ -42,11 +62,14 @@ class QuestionAnswering(LanguageStage):
         self.model.vision_model.eval()
 
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """See `Stage.losses`: `answer`."""
+        """See `Stage.losses`: `answer`, and `words` if there are answer queries."""
         template = self.adapter.template
         questions = [sample.question or template.caption_question for sample in samples]
         ids, mask = self.tokenize_for_qformer(questions)
         visual_prompt = self.model.project(self.model.query(self._image_embeds(features, samples), ids, mask))
+        words = {"words": WORDS_WEIGHT * self._words_loss(visual_prompt, samples)} if self.answer_queries else {}
+        read = self._read_by_language_model(samples)
+        samples, visual_prompt = [samples[place] for place in read], visual_prompt[read]
         prompts = [self._prompt(sample) for sample in samples]
         prompt_ids = self.adapter.tokenize(prompts)
         targets = [
@@ -54,7 +77,28 @@ class QuestionAnswering(LanguageStage):
             for prompt, ids, sample in zip(prompts, prompt_ids, samples, strict=True)
         ]
         weights = [weight for sample in samples for weight in sample.weights]
-        return {"answer": self.language_loss(visual_prompt, prompt_ids, targets, weights)}
+        return {"answer": self.language_loss(visual_prompt, prompt_ids, targets, weights), **words}
+
+    def _words_loss(self, visual_prompt: Tensor, samples: Sequence[Sample]) -> Tensor:
+        embeddings: Any = self.model.get_input_embeddings()
+        tokenizer: Any = self.adapter.tokenizer
+        return answer_words_loss(
+            visual_prompt[:, self.answer_queries],
+            samples,
+            embeddings.weight.detach(),
+            lambda text: tokenizer(text, add_special_tokens=False).input_ids,
+        )
+
+    def _read_by_language_model(self, samples: Sequence[Sample]) -> list[int]:
+        """Which samples of a batch the language model reads: all, or some of like length, each as likely as another."""
+        most = self.language_batch
+        if most is None or most >= len(samples) or not self.training:
+            return [*range(len(samples))]
+        by_length = sorted(range(len(samples)), key=lambda place: self.text_length(samples[place]))
+        first = most * int(torch.randint(len(samples) // most, ()))
+        alike = by_length[first : first + most]
+        kept = max(FEWEST_READ, most * CHARACTERS // max(self.text_length(samples[alike[-1]]), CHARACTERS))
+        return [alike[place] for place in torch.randperm(len(alike))[:kept].tolist()]
 
     def _image_embeds(self, features: Tensor, samples: Sequence[Sample]) -> Tensor:
         """(B, N, Dv); half of the class lessons hide the picture itself, half leave it there to be seen through."""
