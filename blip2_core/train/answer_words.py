@@ -1,6 +1,6 @@
 """Beside the language model's own loss: a few visual prompts are drawn towards the words of the answer.
 
-The way back through a frozen language model is long and dear: nine tenths of a step on a CPU. A visual prompt that lies
+The way back through a frozen language model is long and dear: most of a step on a CPU. A visual prompt that lies
 near the embedding of "brown" says brown to it, and that can be learnt without running it. So a batch may be several
 times larger than what the language model reads of it.
 
@@ -29,7 +29,11 @@ def words_of(answer: str) -> str:
 
 
 def answer_words_loss(
-    visual_prompt: Tensor, samples: Sequence[Sample], embeddings: Tensor, tokenize: Callable[[str], list[int]]
+    visual_prompt: Tensor,
+    samples: Sequence[Sample],
+    embeddings: Tensor,
+    middle: Tensor,
+    tokenize: Callable[[str], list[int]],
 ) -> Tensor:
     """How unlikely the words of the answers are among those of the whole batch, by the cosine with visual prompts.
 
@@ -39,6 +43,7 @@ def answer_words_loss(
         visual_prompt: (B, n, Dl) floats, of the queries that shall say the words.
         samples: the B questions with their answers; those without a short answer do not count.
         embeddings: (V, Dl) of the language model's words.
+        middle: (Dl,) floats, their mean: what all words have in common tells nothing.
         tokenize: the ids of a text, without special tokens.
     """
     rows: list[int] = []
@@ -55,7 +60,6 @@ def answer_words_loss(
         return visual_prompt.sum() * 0
     device = visual_prompt.device
     batch, place = torch.tensor(ids, device=device).unique(return_inverse=True)
-    middle = embeddings.float().mean(0)  # what all words have in common tells nothing
     words = F.normalize(embeddings[batch].float() - middle, dim=-1)  # (W, Dl)
     said = F.normalize(visual_prompt.float() - middle, dim=-1)  # (B, n, Dl)
     likely = (SHARPNESS * said @ words.T).softmax(-1).mean(1).log()  # (B, W)

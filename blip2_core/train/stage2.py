@@ -138,8 +138,12 @@ class LanguageStage(Stage):
 
     def target_ids(self, text: str) -> list[int]:
         """Ids of a text to be written, closed by the token that ends an answer."""
-        ids = self.adapter.tokenizer(text, add_special_tokens=False).input_ids
-        return [*ids, self.adapter.eos_token_ids[0]]
+        return [*self.text_ids(text), self.adapter.eos_token_ids[0]]
+
+    def text_ids(self, text: str) -> list[int]:
+        """Ids of a text by itself, in the language model's vocabulary."""
+        tokenizer: Any = self.adapter.tokenizer
+        return tokenizer(text, add_special_tokens=False).input_ids
 
 
 class Stage2(LanguageStage):

@@ -52,6 +52,9 @@ class QuestionAnswering(LanguageStage):
         if language_batch is not None and (language_batch < 1 or not answer_queries):
             raise SettingsError("--language-batch: expected 1 or more, and --answer-queries for the other samples.")
         self.answer_queries, self.language_batch = list(answer_queries), language_batch
+        embeddings: Any = self.model.get_input_embeddings()
+        self.words = embeddings.weight.detach()  # (V, Dl), frozen
+        self.middle_of_words = self.words.float().mean(0)
         self.tokenize_for_qformer = blip2.tokenize_for_qformer
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
@@ -80,14 +83,8 @@ class QuestionAnswering(LanguageStage):
         return {"answer": self.language_loss(visual_prompt, prompt_ids, targets, weights), **words}
 
     def _words_loss(self, visual_prompt: Tensor, samples: Sequence[Sample]) -> Tensor:
-        embeddings: Any = self.model.get_input_embeddings()
-        tokenizer: Any = self.adapter.tokenizer
-        return answer_words_loss(
-            visual_prompt[:, self.answer_queries],
-            samples,
-            embeddings.weight.detach(),
-            lambda text: tokenizer(text, add_special_tokens=False).input_ids,
-        )
+        spoken = visual_prompt[:, self.answer_queries]
+        return answer_words_loss(spoken, samples, self.words, self.middle_of_words, self.text_ids)
 
     def _read_by_language_model(self, samples: Sequence[Sample]) -> list[int]:
         """Which samples of a batch the language model reads: all, or some of like length, each as likely as another."""

@@ -35,7 +35,7 @@ def test_the_words_of_short_answers_that_say_something(answer, words):
 
 
 def loss(prompts, *samples):
-    return float(answer_words_loss(torch.tensor(prompts), samples, EMBEDDINGS, TOKENS.__getitem__))
+    return float(answer_words_loss(torch.tensor(prompts), samples, EMBEDDINGS, EMBEDDINGS.mean(0), TOKENS.__getitem__))
 
 
 def asked(text, *more, weights=(1.0,)):
