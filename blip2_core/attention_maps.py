@@ -104,10 +104,10 @@ def watched_prompt(blip2: "Blip2", image: "ImageSource | SeenImage", question: s
     Arguments and errors as for `query_attention`; the Q-Former runs once.
     """
     question = check_question(question)
-    with _watched(blip2.model.qformer) as weights:
+    with watch_cross_attention(blip2.model.qformer) as weights:
         visual_prompt = blip2.visual_prompt([blip2.see(image)], [question])
     found = torch.stack([layer[0].float().cpu() for layer in weights])  # (layers, heads, Q, N)
-    side, box = _grid(blip2.model.config.vision_config, found.shape[-1])
+    side, box = patch_grid(blip2.model.config.vision_config, found.shape[-1])
     layers = blip2.model.qformer.encoder.layer
     return visual_prompt, QueryAttention(
         layers=tuple(index for index, layer in enumerate(layers) if layer.sees_image),
@@ -148,7 +148,7 @@ def relevance(
     prompt = blip2.prompt(question, history, mode)
     answer_ids = candidate_ids(blip2.adapter, prompt, answer)[:-1]  # the end says nothing about the picture
     image_embeds = blip2.see(image).image_embeds.detach()
-    with torch.enable_grad(), _watched(blip2.model.qformer) as weights:
+    with torch.enable_grad(), watch_cross_attention(blip2.model.qformer) as weights:
         ids, mask = blip2.tokenize_for_qformer([question])
         # With a leaf at the very beginning the weights have gradients even where all parts are frozen.
         visual_prompt = blip2.model.project(blip2.model.query(image_embeds.requires_grad_(), ids, mask))
@@ -161,7 +161,7 @@ def relevance(
     )  # (N,)
     if not bool(found.isfinite().all()):
         raise SettingsError(f"precision: the gradients overflow in {blip2.precision}. Load the model in bf16 or fp32.")
-    side, box = _grid(blip2.model.config.vision_config, len(found))
+    side, box = patch_grid(blip2.model.config.vision_config, len(found))
     patches = found[1:].clamp(min=0).unflatten(0, (side, side)).cpu().numpy()
     return Relevance(_to_one(patches), float(score.detach()), box)
 
@@ -221,7 +221,7 @@ def overlay(values: np.ndarray, box: Box, size: tuple[int, int], *, opacity: flo
 
 
 @contextmanager
-def _watched(qformer: "QFormer") -> Iterator[list[Tensor]]:
+def watch_cross_attention(qformer: "QFormer") -> Iterator[list[Tensor]]:
     """Collect the cross-attention's weights, (B, heads, Q, N) a layer, of what this thread runs within the block."""
     weights: list[Tensor] = []
     thread = threading.get_ident()
@@ -285,7 +285,7 @@ def _to_one(values: np.ndarray) -> np.ndarray:
     return values / largest if largest > 0 else np.zeros_like(values)
 
 
-def _grid(vision_config: Any, num_image_tokens: int) -> tuple[int, Box]:
+def patch_grid(vision_config: Any, num_image_tokens: int) -> tuple[int, Box]:
     """How many patches a side has, and where the picture lies on their grid."""
     side = math.isqrt(num_image_tokens - 1)
     if side * side != num_image_tokens - 1:

@@ -14,7 +14,15 @@ from tiny import WIDTH
 import blip2_core
 from blip2_core import attention_maps
 from blip2_core.__main__ import main
-from blip2_core.attention_maps import _attend, _on_convolutions, _watched, enlarge, overlay, query_attention, relevance
+from blip2_core.attention_maps import (
+    _attend,
+    _on_convolutions,
+    enlarge,
+    overlay,
+    query_attention,
+    relevance,
+    watch_cross_attention,
+)
 from blip2_core.errors import QuestionError, SettingsError
 from blip2_core.ranking import candidate_ids, rank_candidates
 from blip2_core.vision.efficientnet import EfficientNetLite2
@@ -54,7 +62,7 @@ def test_the_weights_of_a_query_sum_up_to_one_with_the_class_token(blip2):
 def test_watching_changes_nothing_and_leaves_no_hook(blip2):
     seen = blip2.see(picture())
     before = blip2.visual_prompt([seen], [QUESTION])
-    with _watched(blip2.model.qformer):
+    with watch_cross_attention(blip2.model.qformer):
         assert torch.allclose(blip2.visual_prompt([seen], [QUESTION]), before, atol=1e-5)
     assert torch.equal(blip2.visual_prompt([seen], [QUESTION]), before)
     assert not any(module._forward_hooks for module in blip2.model.qformer.modules())
@@ -77,7 +85,7 @@ def test_a_map_tells_how_a_longer_look_at_each_patch_changes_the_answer(blip2, m
     """The gradient is measured: each weight is raised a little, and the change of the log-probability watched."""
     seen = blip2.see(picture())
     found = relevance(blip2, seen, QUESTION, ANSWER)
-    with torch.no_grad(), _watched(blip2.model.qformer) as weights:
+    with torch.no_grad(), watch_cross_attention(blip2.model.qformer) as weights:
         blip2.visual_prompt([seen], [QUESTION])
     looked = torch.cat(weights).double().numpy()  # (layers, heads, Q, N)
     gradients = np.zeros_like(looked)

@@ -29,6 +29,7 @@ SIZES = ((480, 480), (560, 420), (420, 560))  # pixels
 LONGEST = {2: (0.5, 0.75), 3: (0.42, 0.6), 4: (0.36, 0.5)}  # side of a thing, of the picture's shorter one
 SMALLEST = 60  # pixels of a stamp's longer side; a smaller one is a blur when enlarged
 OPAQUE = 32  # of 255; fainter parts, as shadows, do not belong to the thing
+LARGEST_PASTED = 420  # pixels of a photograph's longer side; the shorter side of a picture
 GAP = 8  # pixels between two things at least
 TRIES = 200
 
@@ -80,6 +81,13 @@ def cut_outs(things: Sequence[Thing], split: str, seed: int) -> list[Thing]:
     return stamps if len({thing.key for thing in stamps}) >= max(LONGEST) else []
 
 
+def whole_photographs(things: Sequence[Thing], split: str, seed: int) -> list[Thing]:
+    """The photographs of a split that show one thing and can be pasted as they are, with their edges."""
+    return [
+        thing for thing in things if thing.source == "imagenet" and thing.broader and split_of(thing.key, seed) == split
+    ]
+
+
 def compose(
     things: Sequence[Thing], ground: Image.Image, draw: random.Random, *, left_out: Thing | None = None
 ) -> tuple[Image.Image, list[Placed]]:
@@ -94,7 +102,7 @@ def compose(
     Returns:
         The picture, and the things that are on it, with their boxes as shares of its width and height.
     """
-    cut = [cut_out for thing in things if (cut_out := _cut_out(thing.image)) is not None]
+    cut = [cut_out for thing in things if (cut_out := _to_paste(thing)) is not None]
     low, high = LONGEST[len(things)]
     longest = [draw.uniform(low, high) * min(ground.size) for _ in cut]
     while True:
@@ -135,6 +143,17 @@ def _cut_out(file: str) -> Image.Image | None:
     if box is None or lowest == 255 or max(box[2] - box[0], box[3] - box[1]) < SMALLEST:  # type: ignore[operator]
         return None
     return stamp.crop(box)
+
+
+def _to_paste(thing: Thing) -> Image.Image | None:
+    return _cut_out(thing.image) if thing.source == "stamps" else _whole(thing.image)
+
+
+@cache
+def _whole(file: str) -> Image.Image:
+    photograph = open_image(file).convert("RGBA")
+    photograph.thumbnail((LARGEST_PASTED, LARGEST_PASTED))
+    return photograph
 
 
 def _resize(cut_out: Image.Image, longest: float) -> Image.Image:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .caption_questions import sentence_case
-from .composed import choose, compose, cut_outs, ground_for
+from .composed import choose, compose, cut_outs, ground_for, whole_photographs
 from .flickr8k import CaptionedPhotograph
 from .pointing_questions import Placed, is_it_there, own_colour, own_names, tell_apart
 from .presence import LONG_ANSWERS
@@ -17,17 +17,17 @@ from .record_files import Question
 from .things import Thing, is_plural, with_a
 from .wordnet import WordNet
 
-PAIRS = 1200
+PAIRS = 3000
 QUALITY = 92  # of the JPEG files
 
 
 def composed_lessons(
     things: Sequence[Thing], photographs: Sequence[CaptionedPhotograph], wordnet: WordNet, *, folder: Path, seed: int
 ) -> list[Question]:
-    """Compose pairs of pictures from training stamps, save them, and ask about them.
+    """Compose pairs of pictures from training stamps and photographs of one thing, save them, and ask about them.
 
     Args:
-        things: those of source "stamps" are used.
+        things: those of source "stamps" are used, and beside them those of source "imagenet".
         photographs: those for training are grounds; there may be none.
         wordnet: tells which photographs show nothing of the kind of the things.
         folder: gets the folder "composed" with the pictures; records name them relative to it.
@@ -40,11 +40,12 @@ def composed_lessons(
     if not stamps:
         return []
     (folder / "composed").mkdir(parents=True, exist_ok=True)
+    photographed = whole_photographs(things, "train", seed)
     grounds = [photograph for photograph in photographs if photograph.split == "train"]
     records = []
     for number in range(PAIRS):
         draw = random.Random(f"{seed} composed {number}")
-        chosen = choose(stamps, draw)
+        chosen = choose([*stamps, *photographed], draw)
         ground = ground_for(chosen, grounds, wordnet, draw)
         source = "stamps on photographs" if ground.is_photograph else "stamps"
         asked, layout = draw.choice(chosen), draw.random()
@@ -54,9 +55,12 @@ def composed_lessons(
             wording = random.Random(layout)  # the same for both pictures of the pair
             others = [one for one in placed if one.thing is not asked]
             there = next((one for one in placed if one.thing is asked), None)
-            drafts = [*_about(asked, there, others, wording)]
-            drafts += [draft for one in placed for draft in _told_apart(one, placed, source, draw)]
-            records += [Question(name, question, (answer,), kind, source) for question, answer, kind in drafts]
+            drafts = [(there, draft) for draft in _about(asked, there, others, wording)]
+            drafts += [(one, draft) for one in placed for draft in _told_apart(one, placed, source, draw)]
+            records += [
+                Question(name, question, (answer,), kind, source, box=one.box if one else None)
+                for one, (question, answer, kind) in drafts
+            ]
     return records
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .naming import kind_of, right_names, target_broader
-from .record_files import Question
+from .record_files import Box, Question
 from .things import Thing, is_plural, with_a
 
-Box = tuple[float, float, float, float]
 QUESTIONS_A_THING = 2
 COLOURS = "red green blue yellow purple pink brown black white orange silver".split()
 PRESENCE = ("Is there {} in the picture?", "Do you see {}?", "Can you see {} in the picture?")

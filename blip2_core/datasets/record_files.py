@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import DataError
 
 SPLITS = ("train", "dev", "test")
+Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture's width and height, 0-1
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,16 @@ class Question:
     kind: str
     source: str
     imagenet_class: int | None = None
-    box: tuple[float, float, float, float] | None = None
+    box: Box | None = None
     said: dict[str, int] | None = None
+
+
+def is_box(value: object) -> bool:
+    """Whether a value read from JSON says where a thing is, as `Question.box` does."""
+    if not (isinstance(value, list) and len(value) == 4 and all(type(side) in (int, float) for side in value)):
+        return False
+    left, top, right, bottom = value
+    return bool(0 <= left < right <= 1 and 0 <= top < bottom <= 1)
 
 
 def write_records(file: Path, records: Iterable[Caption | Question]) -> int:

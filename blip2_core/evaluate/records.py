@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..datasets.record_files import Box, is_box
 from ..errors import DataError, ImageError, QuestionError
 
 TASKS = ("caption", "vqa", "name", "instruct", "pointing")
@@ -15,7 +16,6 @@ NAMED_PICTURES = 3  # so many of the pictures that do not open are named in the 
 UNNAMED = "unnamed"  # the source of a record that does not say it, and the kind of such a question
 
 Record = TypeVar("Record")
-Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture's width and height, 0-1
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,7 @@ def _texts(file: Path, record: dict[str, Any], line: int, key: str) -> tuple[str
 
 def _box(file: Path, record: dict[str, Any], line: int) -> Box:
     sides = _value(file, record, line, "box")
-    is_four = isinstance(sides, list) and len(sides) == 4 and all(type(side) in (int, float) for side in sides)
-    if not is_four or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
+    if not is_box(sides):
         raise DataError(
             f"{file.name}, line {line}: box: expected left, top, right, bottom as shares of the picture, 0-1, "
             f"got {sides!r}."

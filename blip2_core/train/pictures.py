@@ -103,7 +103,7 @@ class Pictures:
 
         Args:
             samples: B samples that `prepare` returned.
-            rng: draws the views; a text that names a side never gets a mirrored one.
+            rng: draws the views; a text that names a side never gets a mirrored one, a thing with a box no crop.
         """
         views = [self._draw(sample, rng) for sample in samples]
         if self._reader is not None:
@@ -112,7 +112,7 @@ class Pictures:
         return self._encode(self.processor([open_view(view) for view in views])).to(self.device)
 
     def _draw(self, sample: Sample, rng: random.Random) -> View:
-        numbers = [number for number in range(self.views) if number % 2 == 0 or sample.may_be_mirrored]
+        numbers = [number for number in range(self.views) if sample.may_be_shown(number)]
         view = View(sample.image, rng.choice(numbers))
         return view if self._reader is None or view in self._rows else View(sample.image)
 

@@ -28,7 +28,7 @@ VIEW_BYTES = 2 * 352 * 9 * 9  # what the trunk sees of a view, in half precision
 ONE_VIEW_BELOW = 0.25  # of the full recipe: so short a training does not see a picture often
 LEAST_STEPS = 2
 COMPILED_FROM = 100  # steps; fewer take less time than compiling
-TASKS = ("caption", "vqa", "name", "instruct")
+TASKS = ("caption", "vqa", "name", "instruct", "pointing")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Part:
 
 
 INSTEAD_OF_CAPTIONS = ("caption-things", "vqa")  # the first that is there
-QUESTIONS = ("vqa", "daquar", "name", "name", "instruct", "label", "class", "class-instruct")
+QUESTIONS = ("vqa", "daquar", "name", "name", "instruct", "label", "class", "class-instruct", "composed")
 RECIPE = (
     Part("vision", ("caption",), 800, 96, 6e-4, 100),
     Part("stage1", ("caption",), 200, 80, 5e-4, 80),

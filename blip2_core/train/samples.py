@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..datasets.imagenet import CLASSES
+from ..datasets.record_files import Box, is_box
 from ..errors import DataError
 
 MOST_PACKED = 5  # records behind one visual prompt: the captions that a picture has in most collections
@@ -26,6 +27,7 @@ class Sample:
         more: further texts of the same picture and question.
         weights: of each text; together 1 for each record.
         imagenet_class: number of the class that the picture shall show by its prototype; None for what it shows.
+        box: where the thing asked about is: left, top, right, bottom as shares of the picture's width and height.
     """
 
     image: Path
@@ -35,16 +37,18 @@ class Sample:
     more: tuple[str, ...] = ()
     weights: tuple[float, ...] = (1.0,)
     imagenet_class: int | None = None
+    box: Box | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
         """Every text to learn."""
         return (self.text, *self.more)
 
-    @property
-    def may_be_mirrored(self) -> bool:
-        """Whether the text stays true in a mirror."""
-        return not SIDES.search(f"{self.question} {self.texts}")
+    def may_be_shown(self, view: int) -> bool:
+        """Whether the text stays true, and the box where it is, in a view: 0 is whole, odd ones are mirrored."""
+        if self.box is not None:
+            return view == 0
+        return view % 2 == 0 or not SIDES.search(f"{self.question} {self.texts}")
 
 
 def pack(samples: Sequence[Sample]) -> list[Sample]:
@@ -68,7 +72,9 @@ def fingerprint_of(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(
-            repr((sample.image.name, sample.question, sample.texts, sample.weights, sample.imagenet_class)).encode()
+            repr(
+                (sample.image.name, sample.question, sample.texts, sample.weights, sample.imagenet_class, sample.box)
+            ).encode()
         )
     return digest.hexdigest()[:16]
 
@@ -125,8 +131,13 @@ def _sample(line: str, file: Path, number: int) -> Sample:
             f"{file}, line {number}: imagenet_class: expected a whole number from 0 to {CLASSES - 1}, "
             f"got {imagenet_class!r}."
         )
+    box = record.get("box")
+    if box is not None and not is_box(box):
+        raise DataError(
+            f"{file}, line {number}: box: expected left, top, right, bottom as shares of the picture, 0-1, got {box!r}."
+        )
     first, *more = (text.strip() for text in said)
     people = sum(said.values())
     weights = tuple(number / people for number in said.values())
     source = str(record.get("source", ""))
-    return Sample(image, first, question, source, tuple(more), weights, imagenet_class)
+    return Sample(image, first, question, source, tuple(more), weights, imagenet_class, tuple(box) if box else None)

@@ -10,22 +10,26 @@ answers by their number as in BLIP (arXiv 2201.12086).
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..attention_maps import patch_grid, watch_cross_attention
 from ..errors import SettingsError, TrainingError
 from ..language.prompts import Prompt
 from ..model import Blip2
 from ..vision import ClassLesson, HybridViT
 from .answer_words import answer_words_loss
+from .looking import looking_loss
 from .samples import Sample
 from .stage2 import LanguageStage
 from .vision import OWN_BLOCKS
 
 PROTOTYPE_ALONE = 0.5  # of the class lessons
 WORDS_WEIGHT = 0.25  # of the words' loss beside the answers'
+LOOKING_WEIGHT = 1.0  # of the attention's loss beside the answers'
 CHARACTERS = 100  # of a sample that the language model reads, with --language-batch; of longer ones it reads fewer
 FEWEST_READ = 4
 
@@ -69,8 +73,13 @@ class QuestionAnswering(LanguageStage):
         template = self.adapter.template
         questions = [sample.question or template.caption_question for sample in samples]
         ids, mask = self.tokenize_for_qformer(questions)
-        visual_prompt = self.model.project(self.model.query(self._image_embeds(features, samples), ids, mask))
-        words = {"words": WORDS_WEIGHT * self._words_loss(visual_prompt, samples)} if self.answer_queries else {}
+        boxes, image_embeds = [sample.box for sample in samples], self._image_embeds(features, samples)
+        with watch_cross_attention(self.model.qformer) if any(boxes) else nullcontext([]) as weights:
+            visual_prompt = self.model.project(self.model.query(image_embeds, ids, mask))
+        beside = {"words": WORDS_WEIGHT * self._words_loss(visual_prompt, samples)} if self.answer_queries else {}
+        if any(boxes):
+            _, frame = patch_grid(self.model.config.vision_config, image_embeds.shape[1])
+            beside["looking"] = LOOKING_WEIGHT * looking_loss(weights, boxes, frame)
         read = self._read_by_language_model(samples)
         samples, visual_prompt = [samples[place] for place in read], visual_prompt[read]
         prompts = [self._prompt(sample) for sample in samples]
@@ -80,7 +89,7 @@ class QuestionAnswering(LanguageStage):
             for prompt, ids, sample in zip(prompts, prompt_ids, samples, strict=True)
         ]
         weights = [weight for sample in samples for weight in sample.weights]
-        return {"answer": self.language_loss(visual_prompt, prompt_ids, targets, weights), **words}
+        return {"answer": self.language_loss(visual_prompt, prompt_ids, targets, weights), **beside}
 
     def _words_loss(self, visual_prompt: Tensor, samples: Sequence[Sample]) -> Tensor:
         spoken = visual_prompt[:, self.answer_queries]

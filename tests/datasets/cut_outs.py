@@ -19,3 +19,10 @@ def stamp(
     file = folder / f"{name}.png"
     picture.save(file)
     return Thing(str(file), name, (), broader, key, "stamps", sentence or f"A {name}.")
+
+
+def photograph(folder, name: str, broader: tuple[str, ...], *, colour, split: str = "test") -> Thing:
+    """A photograph of one thing, all of one colour, whose key falls in a split."""
+    key = next(key for number in range(1000) if split_of(key := f"{name} {number}", 0) == split)
+    Image.new("RGB", (90, 60), colour).save(folder / f"{name}.jpg")
+    return Thing(str(folder / f"{name}.jpg"), name, (), broader, key, "imagenet", f"A {name}.")

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from cut_outs import COLOURS, KINDS, stamp
+from cut_outs import COLOURS, KINDS, photograph, stamp
 from PIL import Image
 
 from blip2_core.datasets import composed_lessons as lessons
@@ -69,6 +69,30 @@ def test_the_colour_is_that_of_the_thing_and_an_absent_thing_has_none(records):
 
 def test_held_out_things_are_in_no_lesson(records):
     assert not any("cat" in text for record in records for text in (record.question, *record.answers))
+
+
+def test_a_box_says_where_the_thing_asked_about_is_and_an_absent_one_has_none(records, tmp_path):
+    rgb = dict(zip((name for name, *_ in KINDS), COLOURS, strict=True))
+    asked = [record for record in records if record.question.startswith("What colour is the ")]
+    assert {record.kind: record.box is None for record in asked} == {"colour": False, "absent": True}
+    named = [(record, record.question.removeprefix("What colour is the ").rstrip("?")) for record in asked]
+    boxed = [(record, rgb[name]) for record, name in named if record.box and name in rgb]
+    for record, colour in boxed:
+        picture = Image.open(tmp_path / record.image)
+        sides = zip(record.box, picture.size * 2, strict=True)
+        inside = np.asarray(picture.crop([round(share * side) for share, side in sides])).astype(int)
+        assert np.abs(inside.mean((0, 1)) - colour).max() < 30
+    assert boxed
+
+
+def test_photographs_of_training_are_pasted_too_and_held_out_ones_are_not(tmp_path, wordnet, monkeypatch):
+    monkeypatch.setattr(lessons, "PAIRS", 12)
+    stamps = [stamp(tmp_path, name, tuple(broader), split="train") for name, *broader in KINDS]
+    shown = photograph(tmp_path, "beagle", ("dog", "animal"), colour=(9, 9, 9), split="train")
+    hidden = photograph(tmp_path, "persian", ("cat", "animal"), colour=(9, 9, 9), split="dev")
+    made = composed_lessons([*stamps, shown, hidden], [], wordnet, folder=tmp_path, seed=0)
+    texts = " ".join(text for record in made for text in (record.question, *record.answers))
+    assert "beagle" in texts and "persian" not in texts
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_texts_of_one_picture_and_question_are_packed_and_no_others():
     assert [(s.image, s.question, s.texts) for s in packed] == [
         (one, None, ("a", "c", "to the left")), (two, None, ("b",)), (one, "Why?", ("d",))
     ]  # fmt: skip
-    assert [s.may_be_mirrored for s in packed] == [False, True, True]
+    assert [s.may_be_shown(1) for s in packed] == [False, True, True]
     assert [sum(s.weights) for s in packed] == [3, 1, 1]  # each record counts alike
 
 
