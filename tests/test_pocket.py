@@ -38,8 +38,8 @@ def test_the_readme_and_the_card_show_the_numbers_that_evaluate_wrote():
 @pytest.mark.parametrize(
     ("photo", "question", "answer"),
     [
-        ("surfer.jpg", "Describe the picture in one sentence.", "A man is surfing in a wave."),
-        ("surfer.jpg", "Where is the man?", "In the water."),
+        ("soccer.jpg", "Describe the picture in one sentence.", "A group of football players are playing soccer."),
+        ("soccer.jpg", "What are the men doing?", "Playing soccer."),
         ("jockey.jpg", "What is the man wearing?", "A helmet."),
         ("jockey.jpg", "What is the man riding?", "A horse."),
     ],
@@ -82,7 +82,7 @@ def test_in_eight_bits_it_says_what_it_says_in_thirty_two(pocket):
     small = blip2_core.load("pocket", precision="int8", device="cpu")
     dtypes = {parameter.dtype for parameter in small.model.language_model.model.layers.parameters()}
     assert torch.int8 in dtypes
-    for photo, question in (("jockey.jpg", "What is the man riding?"), ("soccer.jpg", "What are the men doing?")):
+    for photo, question in (("jockey.jpg", "What is the man riding?"), ("space-shuttle.jpg", "What is this?")):
         assert small.ask(PHOTOS / photo, question) == pocket.ask(PHOTOS / photo, question)
 
 
