@@ -3,14 +3,14 @@
 What the queries take out of the picture then fits the question. The loss is on the answers only. Each question counts
 alike, however long its answer, or the long ones would drown the short; where people gave several answers, each counts
 by how many gave it. A caption counts as the answer to the model's own caption prompt. A hybrid ViT's own blocks learn
-along, as the paper's image encoder does. Some visual prompts may be drawn towards the answer's words besides.
+along, as the paper's image encoder does. Some visual prompts may be drawn towards the answer's words besides, and where
+a sample says where the thing asked about is, the queries learn to look there.
 
 Paper: BLIP-2 (arXiv 2301.12597), section 4.3 and figure 7; InstructBLIP (arXiv 2305.06500), section 2.3; several
 answers by their number as in BLIP (arXiv 2201.12086).
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -69,17 +69,10 @@ class QuestionAnswering(LanguageStage):
         self.model.vision_model.eval()
 
     def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """See `Stage.losses`: `answer`, and `words` if there are answer queries."""
-        template = self.adapter.template
-        questions = [sample.question or template.caption_question for sample in samples]
-        ids, mask = self.tokenize_for_qformer(questions)
-        boxes, image_embeds = [sample.box for sample in samples], self._image_embeds(features, samples)
-        with watch_cross_attention(self.model.qformer) if any(boxes) else nullcontext([]) as weights:
-            visual_prompt = self.model.project(self.model.query(image_embeds, ids, mask))
-        beside = {"words": WORDS_WEIGHT * self._words_loss(visual_prompt, samples)} if self.answer_queries else {}
-        if any(boxes):
-            _, frame = patch_grid(self.model.config.vision_config, image_embeds.shape[1])
-            beside["looking"] = LOOKING_WEIGHT * looking_loss(weights, boxes, frame)
+        """See `Stage.losses`: `answer`, `words` if there are answer queries, `looking` if there are boxes."""
+        visual_prompt, beside = self._look(features, samples)
+        if self.answer_queries:
+            beside["words"] = WORDS_WEIGHT * self._words_loss(visual_prompt, samples)
         read = self._read_by_language_model(samples)
         samples, visual_prompt = [samples[place] for place in read], visual_prompt[read]
         prompts = [self._prompt(sample) for sample in samples]
@@ -90,6 +83,18 @@ class QuestionAnswering(LanguageStage):
         ]
         weights = [weight for sample in samples for weight in sample.weights]
         return {"answer": self.language_loss(visual_prompt, prompt_ids, targets, weights), **beside}
+
+    def _look(self, features: Tensor, samples: Sequence[Sample]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The visual prompts (B, Q, Dl), and `looking` if any sample says where the thing asked about is."""
+        questions = [sample.question or self.adapter.template.caption_question for sample in samples]
+        ids, mask = self.tokenize_for_qformer(questions)
+        boxes, image_embeds = [sample.box for sample in samples], self._image_embeds(features, samples)
+        if not any(boxes):
+            return self.model.project(self.model.query(image_embeds, ids, mask)), {}
+        with watch_cross_attention(self.model.qformer) as weights:
+            visual_prompt = self.model.project(self.model.query(image_embeds, ids, mask))
+        _, frame = patch_grid(self.model.config.vision_config, image_embeds.shape[1])
+        return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, boxes, frame)}
 
     def _words_loss(self, visual_prompt: Tensor, samples: Sequence[Sample]) -> Tensor:
         spoken = visual_prompt[:, self.answer_queries]
