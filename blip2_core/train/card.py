@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from statistics import fmean
 
 from ..evaluate.report import read_table
 from .curves import loss_names, read_log
@@ -28,14 +29,10 @@ def write_card(folder: Path, stages: Sequence[Path]) -> None:
 def _stage_row(run: Path) -> str:
     facts = json.loads((run / "run.json").read_text())
     losses = read_log(run)
+    by_name = {name: [line[name] for line in losses if name in line] for name in loss_names(losses)}
     changes = (
-        f"{name.replace('_', ' ')} {losses[0][name]:.2f} → {_mean(losses[-LAST:], name):.2f}"
-        for name in loss_names(losses)
+        f"{name.replace('_', ' ')} {values[0]:.2f} → {fmean(values[-LAST:]):.2f}" for name, values in by_name.items()
     )
     settings = facts["settings"]
     size = f"{settings['steps']:,} × {settings['batch_size']}"
     return f"| `{facts['stage']}` | {facts['samples']:,} | {size} | {', '.join(changes)} |"
-
-
-def _mean(losses: Sequence[dict[str, float]], name: str) -> float:
-    return sum(loss[name] for loss in losses) / len(losses)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,10 @@ def draw_curves(runs: list[Path], out: Path) -> None:
 
 def _draw(panel: Any, title: str, log: list[dict[str, float]], held_out: list[dict[str, float]]) -> None:
     for name in loss_names(log):
-        values = [line[name] for line in log]
-        (line,) = panel.plot(smooth(values), linewidth=1.5, label=name.replace("_", " "))
-        panel.plot(values, linewidth=0.5, alpha=0.25, color=line.get_color())
+        there = [step for step, losses in enumerate(log) if name in losses]
+        values = [log[step][name] for step in there]
+        (line,) = panel.plot(there, smooth(values), linewidth=1.5, label=name.replace("_", " "))
+        panel.plot(there, values, linewidth=0.5, alpha=0.25, color=line.get_color())
     steps = [line["step"] for line in held_out]
     for name in loss_names(held_out) if held_out else ():
         panel.plot(steps, [line[name] for line in held_out], "o--", markersize=3, linewidth=1, label=name)
@@ -77,7 +79,7 @@ def _draw(panel: Any, title: str, log: list[dict[str, float]], held_out: list[di
     panel.legend(fontsize=7)
 
 
-def smooth(values: list[float]) -> list[float]:
+def smooth(values: Sequence[float]) -> list[float]:
     """The mean of each value and those before it, as many as `SMOOTH` of all."""
     width = max(round(len(values) * SMOOTH), 1)
     windows = (values[max(0, end - width) : end] for end in range(1, len(values) + 1))
@@ -85,8 +87,8 @@ def smooth(values: list[float]) -> list[float]:
 
 
 def loss_names(log: list[dict[str, float]]) -> list[str]:
-    """The losses of a run, as its stage names them."""
-    return [name for name in log[0] if name not in NO_LOSS]
+    """The losses of a run, as its stage names them; some steps may lack one of them."""
+    return [name for name in dict.fromkeys(name for line in log for name in line) if name not in NO_LOSS]
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

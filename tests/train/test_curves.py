@@ -5,6 +5,7 @@ import json
 from PIL import Image, ImageChops
 
 from blip2_core.__main__ import main
+from blip2_core.train.card import write_card
 from blip2_core.train.curves import VALIDATION_FILE, smooth
 
 
@@ -32,6 +33,17 @@ def test_losses_on_held_out_records_are_drawn_beside_the_others(tmp_path):
         pictures.append(Image.open(tmp_path / f"{name}.png").convert("RGB"))
         (tmp_path / "run" / VALIDATION_FILE).write_text('{"step": 50, "vqa-dev": 2.5}\n{"step": 100, "vqa-dev": 2.0}\n')
     assert ImageChops.difference(*pictures).getbbox() is not None
+
+
+def test_a_loss_that_some_steps_lack_is_drawn_and_told(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    lines = [{"step": n, "answer": 1.0, **({"looking": 2.0 + n % 2} if n >= 5 else {})} for n in range(9)]
+    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (run / "run.json").write_text('{"stage": "vqa", "samples": 9, "settings": {"steps": 9, "batch_size": 1}}')
+    assert main(["train", "curves", str(run), "--out", str(tmp_path / "run.png")]) == 0
+    write_card(tmp_path, [run])
+    assert "| `vqa` | 9 | 9 × 1 | answer 1.00 → 1.00, looking 3.00 → 2.50 |" in (tmp_path / "README.md").read_text()
 
 
 def test_the_smooth_line_is_a_mean_of_the_values_so_far():
