@@ -20,6 +20,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -118,6 +119,7 @@ def train(
     run = _Run(stage, settings, folder, origin={"data": fingerprint_of(batches.samples), "frozen": before})
     first = run.load_newest() if resume else 0
     run.expect_room()
+    AcceleratorState._reset_state()  # of a run before in this process, perhaps in another precision
     accelerator = Accelerator(
         mixed_precision="bf16" if settings.bf16 else "no",
         cpu=stage.device.type == "cpu",
