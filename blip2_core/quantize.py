@@ -23,9 +23,9 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 KEPT_LAYERS = ("lm_head", "wo")  # wo: the last layer of a T5's feed-forward networks
 OUTLIER_THRESHOLD = 6.0  # LLM.int8, section 3.2
 NF4_BLOCK = 64  # inputs of a layer that share a scale
+NF4_ROWS = 32  # outputs that bitsandbytes packs together where a CPU multiplies in bf16
 CLEARLY_FASTER = 1.3  # times
 TIMES_MEASURED = 5
-NF4_ROWS = 32  # outputs that bitsandbytes packs together where a CPU multiplies in bf16
 
 
 def pick_device(device: str) -> torch.device:

@@ -40,12 +40,12 @@ def composed_lessons(
     if not stamps:
         return []
     (folder / "composed").mkdir(parents=True, exist_ok=True)
-    photographed = whole_photographs(things, "train", seed)
+    pasted = [*stamps, *whole_photographs(things, "train", seed)]
     grounds = [photograph for photograph in photographs if photograph.split == "train"]
     records = []
     for number in range(PAIRS):
         draw = random.Random(f"{seed} composed {number}")
-        chosen = choose([*stamps, *photographed], draw)
+        chosen = choose(pasted, draw)
         ground = ground_for(chosen, grounds, wordnet, draw)
         source = "stamps on photographs" if ground.is_photograph else "stamps"
         asked, layout = draw.choice(chosen), draw.random()

@@ -41,12 +41,13 @@ class Question:
     said: dict[str, int] | None = None
 
 
-def is_box(value: object) -> bool:
-    """Whether a value read from JSON says where a thing is, as `Question.box` does."""
-    if not (isinstance(value, list) and len(value) == 4 and all(type(side) in (int, float) for side in value)):
-        return False
-    left, top, right, bottom = value
-    return bool(0 <= left < right <= 1 and 0 <= top < bottom <= 1)
+def read_box(value: object, where: str) -> Box:
+    """A value of JSON that says where a thing is, as `Question.box` does; raises `DataError`, which names `where`."""
+    if isinstance(value, list) and len(value) == 4 and all(type(side) in (int, float) for side in value):
+        left, top, right, bottom = map(float, value)
+        if 0 <= left < right <= 1 and 0 <= top < bottom <= 1:
+            return left, top, right, bottom
+    raise DataError(f"{where}: box: expected left, top, right, bottom as shares of the picture, 0-1, got {value!r}.")
 
 
 def write_records(file: Path, records: Iterable[Caption | Question]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..datasets.record_files import Box, is_box
+from ..datasets.record_files import Box, read_box
 from ..errors import DataError, ImageError, QuestionError
 
 TASKS = ("caption", "vqa", "name", "instruct", "pointing")
@@ -186,14 +186,7 @@ def _texts(file: Path, record: dict[str, Any], line: int, key: str) -> tuple[str
 
 
 def _box(file: Path, record: dict[str, Any], line: int) -> Box:
-    sides = _value(file, record, line, "box")
-    if not is_box(sides):
-        raise DataError(
-            f"{file.name}, line {line}: box: expected left, top, right, bottom as shares of the picture, 0-1, "
-            f"got {sides!r}."
-        )
-    left, top, right, bottom = map(float, sides)
-    return left, top, right, bottom
+    return read_box(_value(file, record, line, "box"), f"{file.name}, line {line}")
 
 
 def _value(file: Path, record: dict[str, Any], line: int, key: str) -> Any:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,7 @@ def _draw(panel: Any, title: str, log: list[dict[str, float]], held_out: list[di
     panel.legend(fontsize=7)
 
 
-def smooth(values: Sequence[float]) -> list[float]:
+def smooth(values: list[float]) -> list[float]:
     """The mean of each value and those before it, as many as `SMOOTH` of all."""
     width = max(round(len(values) * SMOOTH), 1)
     windows = (values[max(0, end - width) : end] for end in range(1, len(values) + 1))

@@ -18,32 +18,33 @@ from ..datasets.record_files import Box
 LEAST = 1e-6  # share of attention; the logarithm of less is that of this
 
 
-def looking_loss(weights: Sequence[Tensor], boxes: Sequence[Box | None], frame: Frame) -> Tensor:
+def looking_loss(weights: Sequence[Tensor], boxes: Sequence[Box | None], side: int, frame: Frame) -> Tensor:
     """Mean of -log of the share of its attention that each head of each query gives to the thing asked about.
 
     Args:
         weights: of the cross-attention, for each layer that sees the picture (B, heads, Q, N), the class token first.
         boxes: of the B things; None where there is none, or it is not known where.
-        frame: left, top, right, bottom of the picture on the grid of patches, whose cells have the size 1.
+        side: cells of the grid of patches along one side.
+        frame: left, top, right, bottom of the picture on the grid, whose cells have the size 1.
     """
     known = [place for place, box in enumerate(boxes) if box is not None]
     seen = torch.stack([layer[known, :, :, 1:] for layer in weights])  # (layers, b, heads, Q, H * W)
-    cells = torch.stack([cells_in(box, seen.shape[-1], frame) for box in boxes if box is not None])
+    cells = torch.stack([cells_in(box, side, frame) for box in boxes if box is not None])
     inside = (seen * cells[:, None, None].to(seen.device)).sum(-1)
     return -inside.clamp(min=LEAST).log().mean()
 
 
-def cells_in(box: Box, cells: int, frame: Frame) -> Tensor:
+def cells_in(box: Box, side: int, frame: Frame) -> Tensor:
     """(H * W,) booleans: whether the center of a cell lies in a box; if none does, that of the nearest to its middle.
 
     Args:
         box: as shares of the picture.
-        cells: of the grid, which is a square.
+        side: cells of the grid along one side.
         frame: of the picture on the grid.
     """
     left, top, right, bottom = box
     low, _, high, _ = frame
-    centers = (torch.arange(round(cells**0.5)) + 0.5 - low) / (high - low)  # as shares of the picture
+    centers = (torch.arange(side) + 0.5 - low) / (high - low)  # as shares of the picture
     return (_between(centers, top, bottom)[:, None] & _between(centers, left, right)).flatten()
 
 

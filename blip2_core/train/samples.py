@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..datasets.imagenet import CLASSES
-from ..datasets.record_files import Box, is_box
+from ..datasets.record_files import Box, read_box
 from ..errors import DataError
 
 MOST_PACKED = 5  # records behind one visual prompt: the captions that a picture has in most collections
@@ -131,13 +131,9 @@ def _sample(line: str, file: Path, number: int) -> Sample:
             f"{file}, line {number}: imagenet_class: expected a whole number from 0 to {CLASSES - 1}, "
             f"got {imagenet_class!r}."
         )
-    box = record.get("box")
-    if box is not None and not is_box(box):
-        raise DataError(
-            f"{file}, line {number}: box: expected left, top, right, bottom as shares of the picture, 0-1, got {box!r}."
-        )
+    box = None if record.get("box") is None else read_box(record["box"], f"{file}, line {number}")
     first, *more = (text.strip() for text in said)
     people = sum(said.values())
     weights = tuple(number / people for number in said.values())
     source = str(record.get("source", ""))
-    return Sample(image, first, question, source, tuple(more), weights, imagenet_class, tuple(box) if box else None)
+    return Sample(image, first, question, source, tuple(more), weights, imagenet_class, box)

@@ -93,8 +93,8 @@ class QuestionAnswering(LanguageStage):
             return self.model.project(self.model.query(image_embeds, ids, mask)), {}
         with watch_cross_attention(self.model.qformer) as weights:
             visual_prompt = self.model.project(self.model.query(image_embeds, ids, mask))
-        _, frame = patch_grid(self.model.config.vision_config, image_embeds.shape[1])
-        return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, boxes, frame)}
+        side, frame = patch_grid(self.model.config.vision_config, image_embeds.shape[1])
+        return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, boxes, side, frame)}
 
     def _words_loss(self, visual_prompt: Tensor, samples: Sequence[Sample]) -> Tensor:
         spoken = visual_prompt[:, self.answer_queries]

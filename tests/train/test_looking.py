@@ -27,14 +27,14 @@ UPPER_LEFT = (0.0, 0.0, 0.5, 0.5)
     ],
 )
 def test_the_cells_of_a_box(box, cells):
-    assert [int(cell) for cell in cells.replace(" ", "")] == cells_in(box, 9, FRAME).int().tolist()
+    assert [int(cell) for cell in cells.replace(" ", "")] == cells_in(box, 3, FRAME).int().tolist()
 
 
 def test_the_loss_is_by_the_share_of_the_box_and_samples_without_one_do_not_count():
     uniform, elsewhere = torch.full((4, 3, 10), 0.1), torch.zeros(4, 3, 10)
     weights = [torch.stack([uniform, elsewhere])] * 2  # (B, heads, Q, N), of which 4 cells are in the box
-    assert float(looking_loss(weights, [UPPER_LEFT, None], FRAME)) == pytest.approx(-math.log(0.4))
-    both = float(looking_loss(weights, [UPPER_LEFT, UPPER_LEFT], FRAME))
+    assert float(looking_loss(weights, [UPPER_LEFT, None], 3, FRAME)) == pytest.approx(-math.log(0.4))
+    both = float(looking_loss(weights, [UPPER_LEFT, UPPER_LEFT], 3, FRAME))
     assert both == pytest.approx((-math.log(0.4) - math.log(1e-6)) / 2)
 
 
