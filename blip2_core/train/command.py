@@ -90,7 +90,7 @@ def _add_options_of_vqa(add: Any) -> None:
         "--language-batch",
         type=int,
         metavar="N",
-        help="most samples of a batch that the language model reads; the others learn by --answer-queries alone",
+        help="most samples of a batch that the language model reads; 0: all learn by --answer-queries and boxes alone",
     )
 
 
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         samples = pack(samples)
     if args.compile:
         stage.compile_layers()
-    mixed = args.stage == "stage1" or getattr(args, "language_batch", None)
+    mixed = args.stage == "stage1" or getattr(args, "language_batch", None) is not None
     length = None if mixed else stage.text_length
     batches = Batches(samples, batch_size=args.batch_size, seed=args.seed, length=length)
     settings = TrainSettings(

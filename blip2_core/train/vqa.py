@@ -40,7 +40,8 @@ class QuestionAnswering(LanguageStage):
     Args:
         blip2: the model.
         answer_queries: numbers of the queries whose visual prompts are drawn towards the words of the answer.
-        language_batch: most samples of a batch that the language model reads; the others learn by their words alone.
+        language_batch: most samples of a batch that the language model reads, 0 or more; the others learn by their
+            words and boxes alone.
 
     Raises:
         SettingsError: there is no such query, or nothing that the others would learn by.
@@ -53,8 +54,8 @@ class QuestionAnswering(LanguageStage):
         queries = self.model.query_tokens.shape[1]
         if not all(0 <= query < queries for query in answer_queries):
             raise SettingsError(f"--answer-queries: expected numbers from 0 to {queries - 1}, got {[*answer_queries]}.")
-        if language_batch is not None and (language_batch < 1 or not answer_queries):
-            raise SettingsError("--language-batch: expected 1 or more, and --answer-queries for the other samples.")
+        if language_batch is not None and (language_batch < 0 or not answer_queries):
+            raise SettingsError("--language-batch: expected 0 or more, and --answer-queries for the other samples.")
         self.answer_queries, self.language_batch = list(answer_queries), language_batch
         embeddings: Any = self.model.get_input_embeddings()
         self.words = embeddings.weight.detach()  # (V, Dl), frozen
@@ -74,6 +75,8 @@ class QuestionAnswering(LanguageStage):
         if self.answer_queries:
             beside["words"] = WORDS_WEIGHT * self._words_loss(visual_prompt, samples)
         read = self._read_by_language_model(samples)
+        if not read:
+            return beside
         samples, visual_prompt = [samples[place] for place in read], visual_prompt[read]
         prompts = [self._prompt(sample) for sample in samples]
         prompt_ids = self.adapter.tokenize(prompts)
@@ -105,6 +108,8 @@ class QuestionAnswering(LanguageStage):
         most = self.language_batch
         if most is None or most >= len(samples) or not self.training:
             return [*range(len(samples))]
+        if not most:
+            return []
         by_length = sorted(range(len(samples)), key=lambda place: self.text_length(samples[place]))
         first = most * int(torch.randint(len(samples) // most, ()))
         alike = by_length[first : first + most]

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,26 @@ def test_the_language_model_reads_its_share_of_a_batch_and_all_of_what_is_held_o
     assert read == [2, len(samples)]
 
 
-@pytest.mark.parametrize("wrong", [{"answer_queries": (4,)}, {"answer_queries": (-1,)}, {"language_batch": 2}])
+def test_without_the_language_model_the_queries_learn_by_words_and_boxes_and_it_still_measures(blip2, picture_folder):
+    samples = [replace(one, box=(0, 0, 0.5, 0.5)) for one in read_samples([picture_folder / "vqa.jsonl"])]
+    features = Pictures(blip2).features(samples, random.Random(0))
+    stage = QuestionAnswering(blip2, answer_queries=(1, 3), language_batch=0)
+    stage.freeze_the_rest()
+    losses = stage(features, samples)
+    torch.stack(list(losses.values())).sum().backward()
+    assert losses.keys() == {"words", "looking"} and blip2.model.query_tokens.grad.abs().sum() > 0
+    assert "answer" in stage.eval()(features, samples)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"answer_queries": (4,)},
+        {"answer_queries": (-1,)},
+        {"language_batch": 2},
+        {"answer_queries": (1,), "language_batch": -1},
+    ],
+)
 def test_queries_that_are_not_there_and_samples_that_would_learn_nothing_are_refused(wrong, blip2):
     with pytest.raises(SettingsError, match="expected"):
         QuestionAnswering(blip2, **wrong)
