@@ -28,11 +28,13 @@ from .loading_plan import build, plan_load
 from .memory import LoadReport, weigh
 from .model import Blip2, Blip2Model
 from .model_folder import (
+    QFORMER_FOLDER,
     download_again,
     expect_one_width,
     expect_same_vocabulary,
     expect_weights,
     find_folder,
+    read_qformer_tokenizer,
     read_tokenizer,
     shard_files,
 )
@@ -126,8 +128,9 @@ def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, p
     tokenizer = read_tokenizer(text_folder)
     template = template_for(model.config, folder)
     expect_same_vocabulary(text_folder, tokenizer, model, template)
-    qformer_folder = folder / "qformer_tokenizer"
-    qformer_tokenizer = read_tokenizer(qformer_folder, truncation_side="left") if qformer_folder.is_dir() else None
+    qformer_folder, qformer_tokenizer = folder / QFORMER_FOLDER, None
+    if model.qformer.reads_text and qformer_folder.is_dir():
+        qformer_tokenizer = read_qformer_tokenizer(qformer_folder, model.config.qformer_config, truncation_side="left")
     adapter = make_adapter(model.language_model, tokenizer, template)
     processor, size = ImageProcessor.from_folder(folder), model.config.vision_config.image_size
     if processor.image_size != size:
@@ -165,7 +168,7 @@ def save(blip2: Blip2, folder: str | Path, *, dtype: torch.dtype = torch.float32
     blip2.image_processor.save(folder)
     blip2.template.save(folder)
     if blip2.qformer_tokenizer is not None:
-        blip2.qformer_tokenizer.save_pretrained(folder / "qformer_tokenizer")
+        blip2.qformer_tokenizer.save_pretrained(folder / QFORMER_FOLDER)
     if LANGUAGE_PART not in parts:
         blip2.adapter.tokenizer.save_pretrained(folder)
 

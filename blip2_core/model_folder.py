@@ -22,6 +22,9 @@ from .language import PromptTemplate
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 PICKLE, PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+QFORMER_FOLDER = "qformer_tokenizer"
+_ADDED_BY_PROCESSORS = ("<image>", "<video>")  # by those of transformers, to any tokenizer: no text has them
+_SPARE_ROWS = 128  # embeddings are padded to a multiple of it at most
 _HUB_FOLDER = "models--"  # its cache keeps models--NAME/snapshots/REVISION
 _LFS_POINTER = b"version https://git-lfs"
 
@@ -209,6 +212,30 @@ def read_tokenizer(folder: Path, *, truncation_side: str = "right") -> Any:
         raise CheckpointError(
             f"{folder}: the tokenizer cannot be read ({brief(error)}). Copy or download the folder again."
         ) from None
+
+
+def read_qformer_tokenizer(folder: Path, qformer_config: Any, *, truncation_side: str = "right") -> Any:
+    """Read the tokenizer of a Q-Former: BERT's, or one of another vocabulary in BERT's manner.
+
+    Args:
+        folder: where the tokenizer is.
+        qformer_config: of the Q-Former that will read its tokens.
+        truncation_side: on which a text that is too long is cut.
+
+    Raises:
+        CheckpointError: missing, damaged, or that of another model.
+    """
+    tokenizer = read_tokenizer(folder, truncation_side=truncation_side)
+    count = sum(token not in _ADDED_BY_PROCESSORS for token in tokenizer.get_vocab())
+    around = tokenizer.convert_ids_to_tokens(tokenizer("a").input_ids)
+    framed = [*around[:1], *around[-1:]] == ["[CLS]", "[SEP]"]
+    if not framed or not 0 <= qformer_config.vocab_size - count < _SPARE_ROWS:
+        raise CheckpointError(
+            f"{folder}: expected the Q-Former's tokenizer, {qformer_config.vocab_size} tokens with [CLS] and [SEP] "
+            f"around a text, got {count} tokens {'with' if framed else 'without'} them. It belongs to another model: "
+            "copy the folder again."
+        )
+    return tokenizer
 
 
 def expect_same_vocabulary(folder: Path, tokenizer: Any, model: Any, template: PromptTemplate) -> None:

@@ -21,7 +21,15 @@ from .image import ImageProcessor, open_image
 from .matching import MatchingModel
 from .memory import free_memory, size
 from .model import ImageSource, SeenImage
-from .model_folder import expect_weights, find_folder, only_scores, read_config, read_tokenizer, weight_files
+from .model_folder import (
+    QFORMER_FOLDER,
+    expect_weights,
+    find_folder,
+    only_scores,
+    read_config,
+    read_qformer_tokenizer,
+    weight_files,
+)
 from .out_of_memory import freed_when_full
 from .precisions import QUANTIZED
 from .quantize import DTYPES, pick_device, pick_precision
@@ -164,12 +172,13 @@ def load_scorer(
     config = read_config(folder)
     _expect_heads(str(name), folder, config)
     expect_weights(folder, allow_pickle=allow_pickle)
+    texts = folder if only_scores(config) else folder / QFORMER_FOLDER
+    tokenizer, processor = read_qformer_tokenizer(texts, config.qformer_config), ImageProcessor.from_folder(folder)
+    tokenizer.padding_side = "right"
     model = _load_weights(str(name), folder, config, progress=progress, device=place)
     torch.nn.Module.to(model.vision_model, place, DTYPES[chosen])
     model.to(place).eval().requires_grad_(False)
-    tokenizer = read_tokenizer(folder if only_scores(config) else folder / "qformer_tokenizer")
-    tokenizer.padding_side = "right"
-    return Scorer(model, ImageProcessor.from_folder(folder), tokenizer, str(name), chosen)
+    return Scorer(model, processor, tokenizer, str(name), chosen)
 
 
 def _expect_heads(name: str, folder: Path, config: PreTrainedConfig) -> None:

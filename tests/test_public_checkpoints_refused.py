@@ -13,10 +13,12 @@ from public_layouts import BY_NAME
 from public_tokenizers import write_tokenizer
 
 from blip2_core.answer import AnswerSettings
+from blip2_core.builtin import builtin_folder
 from blip2_core.checkpoint import load
 
 NAME = "Salesforce/instructblip-flan-t5-xl"
 SIX = AnswerSettings(max_new_tokens=6, min_new_tokens=6)
+POCKETS = builtin_folder("pocket") / "qformer_tokenizer"
 SHARD = "model-00002-of-00002.safetensors"
 
 
@@ -288,3 +290,49 @@ def test_a_tokenizer_whose_line_break_is_another_token(sound_opt, tmp_path):
         "@: the language model ends an answer with token 50118, which this tokenizer reads as 'filler20000'. "
         "They belong to different models: copy the folder again."
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (lambda place: write_tokenizer(BY_NAME["blip2-opt-2.7b"], place), "50265 tokens without them"),
+        (lambda place: write_tokenizer(BY_NAME["blip2-flan-t5-xl"], place), "32100 tokens without them"),
+        (lambda place: shutil.copytree(POCKETS, place, dirs_exist_ok=True), "5000 tokens with them"),
+    ],
+)
+def test_the_q_former_s_tokenizer_of_another_model(sound, tmp_path, other, said):
+    """OPT's loaded and answered: its ids stayed below the embeddings as long as the words were frequent ones."""
+    folder = shutil.copytree(sound, tmp_path / "model", ignore=shutil.ignore_patterns("qformer_tokenizer"))
+    (folder / "qformer_tokenizer").mkdir()
+    other(folder / "qformer_tokenizer")
+    assert refusal(folder) == (
+        "@/qformer_tokenizer: expected the Q-Former's tokenizer, 30523 tokens with [CLS] and [SEP] around a text, got "
+        f"{said}. It belongs to another model: copy the folder again."
+    )
+
+
+def test_a_q_former_s_tokenizer_may_have_what_a_processor_added_and_lack_what_no_question_has(sound, tmp_path):
+    """Of a saved processor, "<image>"; and BERT's own, without [DEC]. A question is cut alike by all three."""
+    expected = load(sound).ask(picture(), "What?", SIX)
+    for number, change in enumerate((add_image_token, remove_dec)):
+        folder = shutil.copytree(sound, tmp_path / str(number))
+        edit(folder / "qformer_tokenizer" / "tokenizer_config.json", bos_token=None)
+        change(folder / "qformer_tokenizer" / "tokenizer.json")
+        assert len(load(folder).qformer_tokenizer) == (30524, 30522)[number]
+        assert load(folder).ask(picture(), "What?", SIX) == expected
+
+
+def add_image_token(file):
+    """Add "<image>" behind all tokens of a tokenizer.json."""
+    content = json.loads(file.read_text())
+    content["added_tokens"].append({**content["added_tokens"][0], "id": 30523, "content": "<image>"})
+    file.write_text(json.dumps(content))
+
+
+def remove_dec(file):
+    """Take [DEC] out of a tokenizer.json."""
+    content = json.loads(file.read_text())
+    content["added_tokens"] = [token for token in content["added_tokens"] if token["content"] != "[DEC]"]
+    file.write_text(json.dumps(content))
+    file.with_name("added_tokens.json").unlink()
+    file.with_name("special_tokens_map.json").unlink()

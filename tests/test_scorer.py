@@ -7,7 +7,8 @@ import pytest
 import torch
 from families import edit, picture
 from public_folders import draw, write_scorer_folder
-from public_layouts import scorer_config, scorer_shapes
+from public_layouts import BY_NAME, scorer_config, scorer_shapes
+from public_tokenizers import write_tokenizer
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import Blip2ForImageTextRetrieval, BlipImageProcessorPil
@@ -143,6 +144,26 @@ def test_a_model_without_heads_is_refused_with_the_one_that_has_them(stage1, tmp
     assert str(error.value) == (
         f"{without}: this model has no heads that score texts. Salesforce/blip2-itm-vit-g has, and the model/ folder "
         "of a run of: python -m blip2_core train stage1"
+    )
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_the_tokenizer_of_another_model_is_refused_before_weights_are_read(
+    folder, stage1, public, tmp_path, monkeypatch
+):
+    own = shutil.copytree(folder if public else stage1[0], tmp_path / "model")
+    texts = own if public else own / "qformer_tokenizer"
+    for file in [*texts.glob("*token*"), *texts.glob("vocab*")]:
+        if file.is_file():
+            file.unlink()
+    write_tokenizer(BY_NAME["blip2-opt-2.7b"], texts)
+    monkeypatch.setattr("blip2_core.scorer._read_parts", None)
+    with pytest.raises(CheckpointError) as error:
+        load_scorer(own, device="cpu")
+    rows = json.loads((own / "config.json").read_text())["qformer_config"]["vocab_size"]
+    assert str(error.value) == (
+        f"{texts}: expected the Q-Former's tokenizer, {rows} tokens with [CLS] and [SEP] around a text, got 50265 "
+        "tokens without them. It belongs to another model: copy the folder again."
     )
 
 
