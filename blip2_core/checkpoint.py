@@ -20,24 +20,14 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from .builtin.frozen_parts import FrozenPart, Progress, ensure_language_model, load_trunk
+from .companions import read_companions
 from .config import HybridBlip2Config
 from .errors import CheckpointError, SettingsError, brief
-from .image import ImageProcessor
-from .language import make_adapter, template_for
-from .loading_plan import build, plan_load
+from .language import make_adapter
+from .loading_plan import build, comes_apart, plan_load
 from .memory import LoadReport, weigh
 from .model import Blip2, Blip2Model
-from .model_folder import (
-    QFORMER_FOLDER,
-    download_again,
-    expect_one_width,
-    expect_same_vocabulary,
-    expect_weights,
-    find_folder,
-    read_qformer_tokenizer,
-    read_tokenizer,
-    shard_files,
-)
+from .model_folder import QFORMER_FOLDER, download_again, expect_one_width, expect_weights, find_folder, shard_files
 from .out_of_memory import freed_when_full, is_full
 from .placement import check_device_map
 from .precisions import QUANTIZED
@@ -77,6 +67,7 @@ def load(
     Raises:
         CheckpointError: there is no such model, its folder does not fit together, or it does not fit into the memory.
         FrozenPartError: a frozen part cannot be fetched.
+        ConfigError: the Q-Former's tokenizer is missing, or no token ends an answer.
         SettingsError: a precision, a device or a device map that cannot be had here.
         MissingExtraError: int8 or int4 without a bitsandbytes that works.
     """
@@ -94,12 +85,12 @@ def load(
     expect_weights(folder, allow_pickle=allow_pickle and not isinstance(config, HybridBlip2Config))
     expect_one_width(folder, plan.skeleton)
     began = time.perf_counter()
+    text_folder = _find_language_model(folder, config, precision=chosen, progress=progress)
+    beside = read_companions(folder, plan.skeleton, text_folder=text_folder, name=str(name))
     with freed_when_full(CheckpointError, _too_small(folder, chosen)):
-        if isinstance(config, HybridBlip2Config) and config.frozen_parts:
-            model, text_folder = _load_hybrid(folder, config, precision=chosen, device=place, progress=progress)
+        if comes_apart(config):
+            model = _load_hybrid(folder, config, text_folder=text_folder, precision=chosen, device=place)
         else:
-            text_folder = folder
-            expect_same_vocabulary(folder, read_tokenizer(folder), plan.skeleton, template_for(config, folder))
             options = _options(config, plan.skeleton, precision=chosen, device=place) | {
                 "device_map": dict(plan.device_map)
             }
@@ -107,38 +98,13 @@ def load(
                 model = _load_whole(folder, config, options)
     if report is not None:
         report(LoadReport(plan.choice, weigh(model), time.perf_counter() - began))
-    return assemble(model, folder, text_folder=text_folder, name=str(name), precision=chosen)
+    adapter = make_adapter(model.language_model, beside.tokenizer, beside.template)
+    return Blip2(model, adapter, beside.image_processor, beside.qformer_tokenizer, str(name), chosen)
 
 
 def _too_small(folder: Path, precision: str) -> str:
     smaller = {"int4": "", "int8": "--precision int4 or "}.get(precision, "--precision int8 or ")
     return f"{folder}: the GPU has too little memory, what was taken is free again. Use {smaller}--device cpu."
-
-
-def assemble(model: Blip2Model, folder: Path, *, text_folder: Path, name: str, precision: str) -> Blip2:
-    """Put a model together with the tokenizers, the picture processing and the template of its folder.
-
-    Args:
-        model: the weights.
-        folder: where the other files are.
-        text_folder: where the language model's tokenizer is.
-        name: what the person asked for.
-        precision: the precision of the weights.
-    """
-    tokenizer = read_tokenizer(text_folder)
-    template = template_for(model.config, folder)
-    expect_same_vocabulary(text_folder, tokenizer, model, template)
-    qformer_folder, qformer_tokenizer = folder / QFORMER_FOLDER, None
-    if model.qformer.reads_text and qformer_folder.is_dir():
-        qformer_tokenizer = read_qformer_tokenizer(qformer_folder, model.config.qformer_config, truncation_side="left")
-    adapter = make_adapter(model.language_model, tokenizer, template)
-    processor, size = ImageProcessor.from_folder(folder), model.config.vision_config.image_size
-    if processor.image_size != size:
-        raise CheckpointError(
-            f"{folder}: the image processor makes pictures of {processor.image_size} pixels, the image encoder reads "
-            f"{size}. They belong to different models: copy the folder again."
-        )
-    return Blip2(model, adapter, processor, qformer_tokenizer, name, precision)
 
 
 def save(blip2: Blip2, folder: str | Path, *, dtype: torch.dtype = torch.float32, with_frozen_parts: bool = False):
@@ -273,20 +239,28 @@ def _expect_all_keys(folder: Path, missing: Any, unexpected: Any, mismatched: An
         raise CheckpointError(f"{folder}: config.json does not fit the weights: {'; '.join(problems)}.")
 
 
-def _load_hybrid(
-    folder: Path, config: HybridBlip2Config, *, precision: str, device: torch.device, progress: Progress | None
-) -> tuple[Blip2Model, Path]:
-    """A folder whose frozen parts may live elsewhere; returns the model and where its tokenizer is."""
+def _find_language_model(folder: Path, config: Any, *, precision: str, progress: Progress | None) -> Path:
+    """The folder of the language model: that of the whole model, or where its frozen part lies, fetched if need be."""
+    if not comes_apart(config):
+        return folder
     parts = _frozen_parts(config)
     _expect_own_parts(folder, parts)
-    language_model, text_folder = None, folder
-    if LANGUAGE_PART not in parts and precision in QUANTIZED:
+    if LANGUAGE_PART in parts:
+        return ensure_language_model(parts[LANGUAGE_PART], progress=progress)
+    if precision in QUANTIZED:
         raise SettingsError(
             f"precision: {precision} needs a language model that is saved apart from our weights, or everything in one "
             "folder. Save the model with_frozen_parts=True, or use fp32 or bf16."
         )
+    return folder
+
+
+def _load_hybrid(
+    folder: Path, config: HybridBlip2Config, *, text_folder: Path, precision: str, device: torch.device
+) -> Blip2Model:
+    """A folder whose frozen parts may live elsewhere: the language model then in `text_folder`."""
+    parts, language_model = _frozen_parts(config), None
     if LANGUAGE_PART in parts:
-        text_folder = ensure_language_model(parts[LANGUAGE_PART], progress=progress)
         language_model = load_language_model(text_folder, config, precision=precision, device=device)
     model = build(folder, config, language_model)
     state = _read_state(folder)
@@ -301,7 +275,7 @@ def _load_hybrid(
         text_config: Any = config.text_config
         dtype = language_dtype(precision, device=device, model_type=text_config.model_type)
         torch.nn.Module.to(model.language_model, device, dtype)
-    return model, text_folder
+    return model
 
 
 def load_language_model(

@@ -263,20 +263,25 @@ def _expect_three_numbers(name: str, values: Any) -> None:
 
 def _read_values(folder: Path) -> tuple[Path, dict[str, Any]]:
     """Find the processor's file in `folder` and read its values."""
-    file = folder / _PROCESSOR_FILE
-    if not file.is_file() and (folder / _COMBINED_FILE).is_file():
-        file = folder / _COMBINED_FILE
+    file, combined, nested = folder / _PROCESSOR_FILE, folder / _COMBINED_FILE, None
+    if not file.is_file() and combined.is_file():
+        nested = _read_json(combined)
+    if isinstance(nested, dict) and "image_processor" in nested:
+        file, values = combined, nested["image_processor"]
+    else:  # before transformers 5 the combined file has the number of queries alone
+        values = _read_json(file)
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{file}: expected the settings of an image processor, got {type(values).__name__}.")
+    return file, values
+
+
+def _read_json(file: Path) -> Any:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{file}: this file is missing. Copy or download the folder again.") from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file}: expected JSON, got {error}. Copy or download the file again.") from None
-    if isinstance(values, dict) and file.name == _COMBINED_FILE:
-        values = values.get("image_processor")
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{file}: expected the settings of an image processor, got {type(values).__name__}.")
-    return file, values
 
 
 def _from_values(values: dict[str, Any]) -> ImageProcessor:

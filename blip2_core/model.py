@@ -157,10 +157,7 @@ class Blip2:
     withholds_question: bool = False
 
     def __post_init__(self) -> None:
-        if self.model.qformer.reads_text and self.qformer_tokenizer is None:
-            raise ConfigError(
-                f"{self.name}: the Q-Former reads the question, but qformer_tokenizer/ is missing. Copy it again."
-            )
+        expect_qformer_tokenizer(self.name, self.model, self.qformer_tokenizer)
         self.model.eval()
 
     @property
@@ -315,6 +312,16 @@ class Blip2:
     @torch.no_grad()
     def _inputs(self, seen: Sequence[SeenImage], questions: Sequence[str], prompts: Sequence[str]) -> PromptInputs:
         return self.adapter.prompt_inputs(self.visual_prompt(seen, questions), prompts)
+
+
+def expect_qformer_tokenizer(name: str, model: Blip2Model, qformer_tokenizer: Any | None) -> None:
+    """Raise unless a Q-Former that reads text has its tokenizer; the model may be on the meta device.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if model.qformer.reads_text and qformer_tokenizer is None:
+        raise ConfigError(f"{name}: the Q-Former reads the question, but qformer_tokenizer/ is missing. Copy it again.")
 
 
 def tokenize_questions(

@@ -261,15 +261,21 @@ def expect_same_vocabulary(folder: Path, tokenizer: Any, model: Any, template: P
     config: Any = model.language_model.config
     ends = tokenizer.encode(template.answer_end, add_special_tokens=False)
     named = config.eos_token_id if isinstance(config.eos_token_id, list | tuple) else [config.eos_token_id]
-    special = tokenizer.added_tokens_decoder
-    words = [token for token in named if token is not None and token < len(tokenizer) and token not in special]
     if len(ends) == 1 and ends[0] in named:
         return
+    special = tokenizer.added_tokens_decoder
+    words = [token for token in named if token is not None and token < len(tokenizer) and token not in special]
+    beyond = [token for token in named if token is not None and token >= len(tokenizer)]
     if words or config.is_encoder_decoder:
-        raise CheckpointError(
-            f"{folder}: the language model ends an answer with token {named[0]}, which this tokenizer reads as "
-            f"{tokenizer.decode(named[:1])!r}. They belong to different models: copy the folder again."
-        )
+        end, read = named[0], f"which this tokenizer reads as {tokenizer.decode(named[:1])!r}"
+    elif beyond and len(ends) != 1:
+        end, read = beyond[0], f"and this tokenizer has {len(tokenizer)} tokens"
+    else:
+        return
+    raise CheckpointError(
+        f"{folder}: the language model ends an answer with token {end}, {read}. They belong to different models: "
+        "copy the folder again."
+    )
 
 
 def expect_one_width(folder: Path, skeleton: Any) -> None:

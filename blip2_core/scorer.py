@@ -16,6 +16,7 @@ from transformers import PreTrainedConfig
 
 from .builtin.frozen_parts import FrozenPart, Progress, load_trunk
 from .checkpoint import TRUNK_PART
+from .companions import read_image_processor
 from .errors import CheckpointError, QuestionError, SettingsError, brief
 from .image import ImageProcessor, open_image
 from .matching import MatchingModel
@@ -173,7 +174,8 @@ def load_scorer(
     _expect_heads(str(name), folder, config)
     expect_weights(folder, allow_pickle=allow_pickle)
     texts = folder if only_scores(config) else folder / QFORMER_FOLDER
-    tokenizer, processor = read_qformer_tokenizer(texts, config.qformer_config), ImageProcessor.from_folder(folder)
+    tokenizer = read_qformer_tokenizer(texts, config.qformer_config)
+    processor = read_image_processor(folder, config.vision_config.image_size)
     tokenizer.padding_side = "right"
     model = _load_weights(str(name), folder, config, progress=progress, device=place)
     torch.nn.Module.to(model.vision_model, place, DTYPES[chosen])

@@ -23,6 +23,7 @@ BESIDE = {
     "sketchworld",
     "builtin",
     "checkpoint",
+    "companions",
     "lavis",
     "loading_plan",
     "hub",

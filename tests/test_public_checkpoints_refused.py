@@ -15,6 +15,7 @@ from public_tokenizers import write_tokenizer
 from blip2_core.answer import AnswerSettings
 from blip2_core.builtin import builtin_folder
 from blip2_core.checkpoint import load
+from blip2_core.errors import Blip2Error
 
 NAME = "Salesforce/instructblip-flan-t5-xl"
 SIX = AnswerSettings(max_new_tokens=6, min_new_tokens=6)
@@ -257,6 +258,35 @@ def test_a_projection_for_another_language_model(sound_opt, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("qformer_tokenizer", "@: the Q-Former reads the question, but qformer_tokenizer/ is missing. Copy it again."),
+        (
+            "preprocessor_config.json",
+            "@/preprocessor_config.json: this file is missing. Copy or download the folder again.",
+        ),
+    ],
+)
+def test_what_is_missing_beside_the_weights_is_told_before_they_are_read(sound, tmp_path, lost, said, monkeypatch):
+    """In these folders processor_config.json has the number of queries alone."""
+    folder = shutil.copytree(sound, tmp_path / "model", ignore=shutil.ignore_patterns(lost))
+    assert (folder / "processor_config.json").is_file()
+    monkeypatch.setattr("blip2_core.checkpoint._load_whole", None)
+    with pytest.raises(Blip2Error) as error:
+        load(folder)
+    assert str(error.value).replace(str(folder), "@") == said
+
+
+def test_pictures_of_another_size_are_told_before_the_weights_are_read(sound, tmp_path, monkeypatch):
+    folder = shutil.copytree(sound, tmp_path / "model")
+    edit(folder / "preprocessor_config.json", size={"height": 384, "width": 384})
+    monkeypatch.setattr("blip2_core.checkpoint._load_whole", None)
+    assert refusal(folder).startswith(
+        "@: the image processor makes pictures of 384 pixels, the image encoder reads 224"
+    )
+
+
+@pytest.mark.parametrize(
     ("model", "tokenizer", "said"),
     [
         ("blip2-flan-t5-xl", "blip2-opt-2.7b", "the tokenizer has 50266 tokens, the language model 32128 embeddings"),
@@ -266,6 +296,16 @@ def test_a_projection_for_another_language_model(sound_opt, tmp_path):
             "instructblip-vicuna-7b",
             "the language model ends an answer with token 1, which this tokenizer reads as '<s>'",
         ),
+        (
+            "blip2-opt-2.7b",
+            "blip2-flan-t5-xl",
+            "the language model ends an answer with token 50118, and this tokenizer has 32101 tokens",
+        ),
+        (
+            "blip2-opt-2.7b",
+            "instructblip-vicuna-7b",
+            "the language model ends an answer with token 50118, and this tokenizer has 32003 tokens",
+        ),
     ],
 )
 def test_the_tokenizer_of_another_model(model, tokenizer, said, tmp_path, monkeypatch):
@@ -274,7 +314,7 @@ def test_the_tokenizer_of_another_model(model, tokenizer, said, tmp_path, monkey
         if file.is_file():
             file.unlink()
     write_tokenizer(BY_NAME[tokenizer], folder)
-    monkeypatch.setattr("blip2_core.checkpoint.Blip2Model.from_pretrained", None)  # refused before weights are read
+    monkeypatch.setattr("blip2_core.checkpoint._load_whole", None)  # refused before weights are read
     assert refusal(folder).startswith(f"@: {said}")
     assert refusal(folder).endswith("They belong to different models: copy the folder again.")
 
@@ -300,8 +340,9 @@ def test_a_tokenizer_whose_line_break_is_another_token(sound_opt, tmp_path):
         (lambda place: shutil.copytree(POCKETS, place, dirs_exist_ok=True), "5000 tokens with them"),
     ],
 )
-def test_the_q_former_s_tokenizer_of_another_model(sound, tmp_path, other, said):
+def test_the_q_former_s_tokenizer_of_another_model(sound, tmp_path, other, said, monkeypatch):
     """OPT's loaded and answered: its ids stayed below the embeddings as long as the words were frequent ones."""
+    monkeypatch.setattr("blip2_core.checkpoint._load_whole", None)  # refused before weights are read
     folder = shutil.copytree(sound, tmp_path / "model", ignore=shutil.ignore_patterns("qformer_tokenizer"))
     (folder / "qformer_tokenizer").mkdir()
     other(folder / "qformer_tokenizer")

@@ -167,6 +167,13 @@ def test_the_tokenizer_of_another_model_is_refused_before_weights_are_read(
     )
 
 
+def test_pictures_of_another_size_than_the_encoder_s_are_refused(folder, tmp_path):
+    other = shutil.copytree(folder, tmp_path / "model")
+    edit(other / "preprocessor_config.json", size={"height": 384, "width": 384})
+    with pytest.raises(CheckpointError, match="makes pictures of 384 pixels, the image encoder reads 224. They belong"):
+        load_scorer(other)
+
+
 def test_weights_that_do_not_fit_are_named(folder, tmp_path):
     wrong = shutil.copytree(folder, tmp_path / "model")
     weights = draw(scorer_shapes(scorer_config(shrunk=True)))
