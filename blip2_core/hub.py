@@ -144,15 +144,25 @@ def _expect_room(name: str, total: int) -> None:
         )
 
 
+def has_file(name: str, file: str) -> bool:
+    """Whether the hub has a file of a model; True where it cannot be asked."""
+    files = _hub_files(name)
+    return not files or file in files
+
+
 def _first_pickle(name: str) -> str:
     """The first of the pickles that the hub has of a model; "" where it has none, or cannot be asked."""
+    return min((file for file in _hub_files(name) if Path(file).match(PICKLES)), default="")
+
+
+def _hub_files(name: str) -> list[str]:
+    """The files that the hub has of a model; none where it cannot be asked."""
     from huggingface_hub import HfApi
 
     try:
-        files = HfApi().list_repo_files(name)
+        return HfApi().list_repo_files(name)
     except Exception:  # no network: what is missing is said of the folder
-        return ""
-    return min((file for file in files if Path(file).match(PICKLES)), default="")
+        return []
 
 
 def _telling(progress: Progress | None = None, what: str = "", total: int = 0) -> type:

@@ -17,7 +17,8 @@ from transformers import PreTrainedConfig
 from .builtin.frozen_parts import FrozenPart, Progress, load_trunk
 from .checkpoint import TRUNK_PART
 from .companions import read_image_processor
-from .errors import CheckpointError, QuestionError, SettingsError, brief
+from .errors import Blip2Error, CheckpointError, QuestionError, SettingsError, brief
+from .hub import has_file
 from .image import ImageProcessor, open_image
 from .matching import MatchingModel
 from .memory import free_memory, size
@@ -38,6 +39,7 @@ from .quantize import DTYPES, pick_device, pick_precision
 HEADS_FILE = "stage1_heads.safetensors"  # of train/stage1.py
 HEADS = ("vision_projection.", "text_projection.", "itm_head.")
 PARTS = ("vision_model.", "query_tokens", "qformer.", *HEADS)
+CONTRASTIVE_WIDTH = 256  # of the public checkpoint
 ROWS = 64  # texts at a time
 MAX_TEXTS = 10_000
 _RENAMED = {"embeddings.": "qformer.embeddings.", "qformer.layernorm.": "qformer.embeddings.layernorm."}
@@ -156,71 +158,121 @@ def load_scorer(
 
     Args:
         name: a hub id or folder laid out as "Salesforce/blip2-itm-vit-g", or the `model/` folder of a stage-1 run.
-        precision: of the image encoder: "auto", "fp32", "bf16" or "fp16"; all else is fp32.
+        precision: of the image encoder: "fp32", "bf16", "fp16", or "auto", which goes on to bf16 where the first does
+            not fit into the memory; all else is fp32.
         device: "auto", "cpu" or "cuda".
         progress: told (done bytes, total bytes, what) while files are fetched.
         allow_pickle: also read `.bin` weights, which can only be trusted from people you trust.
 
     Raises:
-        CheckpointError: there is no such model, it has no heads for this, or its folder does not fit together.
+        CheckpointError: there is no such model, it has no heads for this, its folder does not fit together, or it does
+            not fit into the memory.
         SettingsError: a precision or device that cannot be had here.
     """
     place = pick_device(device)
-    chosen = pick_precision(precision, device=place, model_type="")
-    if chosen in QUANTIZED:
-        raise SettingsError(f"precision: {chosen} is for language models, and none scores texts. Use fp32 or bf16.")
-    folder = find_folder(str(name), allow_pickle=allow_pickle, progress=progress, look=read_config)
+    first = pick_precision(precision, device=place, model_type="")
+    if first in QUANTIZED:
+        raise SettingsError(f"precision: {first} is for language models, and none scores texts. Use fp32 or bf16.")
+    choices = [first, "bf16"] if precision == "auto" else [first]
+    want: dict[str, Any] = {"name": str(name), "choices": choices, "device": place}
+    folder = find_folder(str(name), allow_pickle=allow_pickle, progress=progress, look=lambda it: _look(it, **want))
     config = read_config(folder)
-    _expect_heads(str(name), folder, config)
+    _expect_heads(str(name), config, with_file=(folder / HEADS_FILE).is_file())
+    chosen = _choose_precision(folder, config, **want)
     expect_weights(folder, allow_pickle=allow_pickle)
     texts = folder if only_scores(config) else folder / QFORMER_FOLDER
     tokenizer = read_qformer_tokenizer(texts, config.qformer_config)
     processor = read_image_processor(folder, config.vision_config.image_size)
     tokenizer.padding_side = "right"
-    model = _load_weights(str(name), folder, config, progress=progress, device=place)
+    model = _load_weights(folder, config, progress=progress, vision_dtype=DTYPES[chosen])
     torch.nn.Module.to(model.vision_model, place, DTYPES[chosen])
     model.to(place).eval().requires_grad_(False)
     return Scorer(model, processor, tokenizer, str(name), chosen)
 
 
-def _expect_heads(name: str, folder: Path, config: PreTrainedConfig) -> None:
-    if not only_scores(config) and not (folder / HEADS_FILE).is_file():
+def _look(folder: Path, *, name: str, choices: Sequence[str], device: torch.device) -> None:
+    """Raise, by config.json alone, where the rest of a hub's model need not be downloaded."""
+    config = read_config(folder)
+    _expect_heads(name, config, with_file=not only_scores(config) and has_file(name, HEADS_FILE))
+    _choose_precision(folder, config, name=name, choices=choices, device=device)
+
+
+def _expect_heads(name: str, config: PreTrainedConfig, *, with_file: bool) -> None:
+    if not only_scores(config) and not with_file:
         raise CheckpointError(
             f"{name}: this model has no heads that score texts. Salesforce/blip2-itm-vit-g has, and the model/ folder "
             "of a run of: python -m blip2_core train stage1"
         )
 
 
-def _load_weights(
-    name: str, folder: Path, config: Any, *, progress: Progress | None, device: torch.device
-) -> MatchingModel:
-    state = _read_parts(folder)
+def _choose_precision(
+    folder: Path, config: PreTrainedConfig, *, name: str, choices: Sequence[str], device: torch.device
+) -> str:
+    """The first of the precisions in which the model fits, weighed on the meta device."""
+    skeleton, free = _skeleton(folder, config), free_memory(device)
+    for precision in choices:
+        if scorer_bytes(skeleton, precision) <= free:
+            return precision
+    kind = "RAM" if device.type == "cpu" else "GPU memory"
+    advice = "Free memory" if device.type == "cpu" else "Use --device cpu"
+    if scorer_bytes(skeleton, "bf16") <= free:
+        advice = "Use --precision bf16"
+    needs = size(scorer_bytes(skeleton, choices[-1]))
+    raise CheckpointError(f"{name}: {choices[-1]} needs {needs} of {kind}, {size(free)} are free. {advice}.")
+
+
+def scorer_bytes(skeleton: MatchingModel, precision: str) -> int:
+    """What a scorer takes on its device: its weights, and the largest of them once more while they are read.
+
+    Args:
+        skeleton: the model, on the meta device or not.
+        precision: of the image encoder: "fp32", "bf16" or "fp16"; all else is fp32.
+    """
+    half = DTYPES[precision].itemsize
+    sizes = [
+        tensor.numel() * (half if name.startswith("vision_model.") else 4)
+        for name, tensor in skeleton.named_parameters()
+    ]
+    return sum(sizes) + max(sizes)
+
+
+def _skeleton(folder: Path, config: Any, contrastive_width: int = 0) -> MatchingModel:
+    """The model on the meta device; without a width, as wide as its config says."""
+    width: int = contrastive_width or getattr(config, "image_text_hidden_size", CONTRASTIVE_WIDTH)
+    try:
+        with torch.device("meta"):
+            return MatchingModel(
+                config.vision_config,
+                config.qformer_config,
+                num_query_tokens=config.num_query_tokens,
+                contrastive_width=width,
+            )
+    except Blip2Error:
+        raise
+    except Exception as error:  # the parts check what they are given, or stumble over it
+        raise CheckpointError(f"{folder / 'config.json'}: this config does not fit together: {brief(error)}.") from None
+
+
+def _load_weights(folder: Path, config: Any, *, progress: Progress | None, vision_dtype: torch.dtype) -> MatchingModel:
+    state = _read_parts(folder, vision_dtype)
     if trunk := (getattr(config, "frozen_parts", None) or {}).get(TRUNK_PART):
         weights = load_trunk(FrozenPart.from_dict(TRUNK_PART, trunk), progress)
         state |= {f"{TRUNK_PART}.{key}": tensor for key, tensor in weights.items()}
     head = state.get("vision_projection.weight")
-    with torch.device("meta"):
-        model = MatchingModel(
-            config.vision_config,
-            config.qformer_config,
-            num_query_tokens=config.num_query_tokens,
-            contrastive_width=config.image_text_hidden_size if head is None else len(head),
-        )
-    needs, free = sum(tensor.numel() * 4 for tensor in model.parameters()), free_memory(device)
-    if device.type == "cuda" and needs > free:
-        raise CheckpointError(f"{name}: it needs {size(needs)} of GPU memory, {size(free)} are free. Use --device cpu.")
+    model = _skeleton(folder, config, 0 if head is None else len(head))
     _expect_fitting(folder, model, state)
     model.load_state_dict(state, assign=True)
     return model
 
 
-def _read_parts(folder: Path) -> dict[str, Tensor]:
-    """The weights of image encoder, Q-Former and heads, under our names and in fp32."""
+def _read_parts(folder: Path, vision_dtype: torch.dtype) -> dict[str, Tensor]:
+    """The weights of image encoder, Q-Former and heads, under our names; all but the image encoder's in fp32."""
     heads = [folder / HEADS_FILE] if (folder / HEADS_FILE).is_file() else []
     state: dict[str, Tensor] = {}
     for file in [*weight_files(folder), *heads]:
         for key, tensor in _read_file(file):
-            state[_our_name(key)] = tensor.float() if tensor.is_floating_point() else tensor
+            dtype = vision_dtype if key.startswith("vision_model.") else torch.float32
+            state[_our_name(key)] = tensor.to(dtype) if tensor.is_floating_point() else tensor
     return state
 
 

@@ -1,21 +1,24 @@
 """Scores of texts for a picture: the public checkpoint against `transformers`, and our own stage-1 models."""
 
 import json
+import re
 import shutil
 
 import pytest
 import torch
+from fake_hub import hub
 from families import edit, picture
-from public_folders import draw, write_scorer_folder
+from public_folders import draw, write_folder, write_scorer_folder
 from public_layouts import BY_NAME, scorer_config, scorer_shapes
 from public_tokenizers import write_tokenizer
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import Blip2ForImageTextRetrieval, BlipImageProcessorPil
+from transformers import Blip2Config, Blip2ForImageTextRetrieval, BlipImageProcessorPil
 
 from blip2_core.checkpoint import save
 from blip2_core.errors import CheckpointError, QuestionError, SettingsError
-from blip2_core.scorer import load_scorer
+from blip2_core.matching import MatchingModel
+from blip2_core.scorer import _our_name, load_scorer, scorer_bytes
 
 TEXTS = ["what is the color", "a cat in the house.", "How many dogs?"]
 
@@ -90,9 +93,76 @@ def test_bf16_is_for_the_image_encoder_alone(folder, scorer):
         load_scorer(folder, precision="int8")
 
 
-def test_at_full_size_it_has_the_published_number_of_weights():
-    shapes = scorer_shapes(scorer_config(shrunk=False))
-    assert round(sum(torch.Size(shape).numel() for shape in shapes.values()) / 1e9, 3) == 1.172
+NAME = "somebody/something"
+
+
+def cached(cache) -> list:
+    """The files that a cache of the hub holds."""
+    return [file for file in cache.rglob("blobs/*") if file.stat().st_size]
+
+
+def test_a_hub_model_that_only_answers_is_refused_before_it_is_downloaded(tmp_path, monkeypatch):
+    """Salesforce/blip2-opt-2.7b has 15 GB."""
+    folder = write_folder(BY_NAME["blip2-opt-2.7b"], tmp_path / "opt")
+    with hub(folder, NAME, monkeypatch, tmp_path / "cache"), pytest.raises(CheckpointError) as error:
+        load_scorer(NAME)
+    assert str(error.value).startswith(f"{NAME}: this model has no heads that score texts. Salesforce/blip2-itm-vit-g")
+    (config,) = cached(tmp_path / "cache")
+    assert b"model_type" in config.read_bytes()
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_a_hub_model_with_heads_scores_as_its_folder_does(folder, stage1, public, tmp_path, monkeypatch):
+    own = folder if public else stage1[0]
+    expected = load_scorer(own, device="cpu").similarity(picture(), TEXTS)
+    with hub(own, NAME, monkeypatch, tmp_path / "cache"):
+        assert load_scorer(NAME, device="cpu").similarity(picture(), TEXTS) == expected
+
+
+@pytest.mark.parametrize("from_hub", [True, False])
+def test_a_model_that_does_not_fit_is_refused_before_its_weights_are_fetched_or_read(
+    folder, from_hub, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("blip2_core.scorer.free_memory", lambda device: 1_000_000)
+    monkeypatch.setattr("blip2_core.scorer._read_parts", None)
+    name = NAME if from_hub else str(folder)
+    with hub(folder, NAME, monkeypatch, tmp_path / "cache"), pytest.raises(CheckpointError) as error:
+        load_scorer(name, precision="fp32", device="cpu")
+    assert re.fullmatch(rf"{name}: fp32 needs \d MB of RAM, 1 MB are free\. Free memory\.", str(error.value))
+    assert len(cached(tmp_path / "cache")) == from_hub
+
+
+def test_where_fp32_does_not_fit_auto_takes_bf16_and_who_asked_for_fp32_is_told_to(folder, monkeypatch):
+    fp32, bf16 = (load_scorer(folder, precision=precision, device="cpu") for precision in ("fp32", "bf16"))
+    free = scorer_bytes(bf16.model, "bf16")
+    assert free < scorer_bytes(fp32.model, "fp32")
+    monkeypatch.setattr("blip2_core.scorer.free_memory", lambda device: free)
+    assert load_scorer(folder, device="cpu").precision == "bf16"
+    with pytest.raises(CheckpointError, match=r"free\. Use --precision bf16\.$"):
+        load_scorer(folder, precision="fp32", device="cpu")
+
+
+def test_what_it_is_said_to_take_is_what_it_takes(folder):
+    for precision in ("fp32", "bf16"):
+        model = load_scorer(folder, precision=precision, device="cpu").model
+        sizes = [tensor.nbytes for tensor in model.parameters()]
+        assert scorer_bytes(model, precision) == sum(sizes) + max(sizes)
+
+
+def test_at_full_size_it_has_exactly_the_published_weights():
+    values = scorer_config(shrunk=False)
+    config = Blip2Config.from_dict(values)
+    with torch.device("meta"):
+        model = MatchingModel(
+            config.vision_config,
+            config.qformer_config,
+            num_query_tokens=config.num_query_tokens,
+            contrastive_width=config.image_text_hidden_size,
+        )
+    ours = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    assert ours == {_our_name(name): shape for name, shape in scorer_shapes(values).items()}
+    assert round(sum(tensor.numel() for tensor in model.parameters()) / 1e9, 3) == 1.172
+    assert scorer_bytes(model, "fp32") > 4.6e9 and scorer_bytes(model, "bf16") < 2.9e9
 
 
 def test_pickles_need_to_be_allowed(folder, tmp_path, scorer):
