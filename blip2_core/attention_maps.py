@@ -149,7 +149,7 @@ def relevance(
     answer_ids = candidate_ids(blip2.adapter, prompt, answer)[:-1]  # the end says nothing about the picture
     image_embeds = blip2.see(image).image_embeds.detach()
     with torch.enable_grad(), watch_cross_attention(blip2.model.qformer) as weights:
-        ids, mask = blip2.tokenize_for_qformer([question])
+        ids, mask = blip2.tokenize_for_qformer([blip2.template.qformer_question(question, mode)])
         # With a leaf at the very beginning the weights have gradients even where all parts are frozen.
         visual_prompt = blip2.model.project(blip2.model.query(image_embeds.requires_grad_(), ids, mask))
         inputs = blip2.adapter.prompt_inputs(visual_prompt, [prompt])

@@ -14,6 +14,7 @@ from tiny import WIDTH
 import blip2_core
 from blip2_core import attention_maps
 from blip2_core.__main__ import main
+from blip2_core.answer import AnswerSettings
 from blip2_core.attention_maps import (
     _attend,
     _on_convolutions,
@@ -79,6 +80,20 @@ def test_the_log_probability_is_the_one_by_which_answers_are_ranked(blip2):
     end = float(logits.log_softmax(-1)[0, ids[-1]])
     found = relevance(blip2, seen, QUESTION, ANSWER)
     assert found.log_probability == pytest.approx(ranked.log_likelihood - end, abs=1e-3)
+
+
+@pytest.mark.parametrize("mode", [None, "short", "long"])
+def test_the_pass_that_is_explained_is_the_one_that_answered(blip2, mode):
+    """In short mode both readers of an InstructBLIP read the whole short form; the map did not."""
+    seen, heard = blip2.see(picture()), []
+    hook = blip2.model.qformer.register_forward_hook(lambda *call: heard.append(call[-1]))
+    try:
+        answer = blip2.ask(seen, QUESTION, AnswerSettings(max_new_tokens=3, min_new_tokens=3), mode=mode)
+        relevance(blip2, seen, QUESTION, answer, mode=mode)
+    finally:
+        hook.remove()
+    asked, explained = heard
+    assert asked.shape == explained.shape and torch.allclose(asked, explained, atol=1e-5)
 
 
 def test_a_map_tells_how_a_longer_look_at_each_patch_changes_the_answer(blip2, monkeypatch):
