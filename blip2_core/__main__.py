@@ -127,7 +127,7 @@ def _add_answering(commands: argparse._SubParsersAction) -> None:
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
     names = ", ".join(BUILTIN_MODELS)
-    add("--model", default="pocket", metavar="NAME", help=f"{names}, a folder or a hub id (%(default)s)")
+    add("--model", default="pocket", metavar="NAME", help=f"{names}, a folder or HUB_ID[@REVISION] (%(default)s)")
     add("--precision", default="auto", choices=PRECISIONS, help="of the language model's weights (%(default)s)")
     add("--device", default="auto", help='"auto", "cpu", "cuda" or "cuda:1" (%(default)s)')
     add("--device-map", choices=("auto",), help="deal the language model out over all GPUs and the RAM behind them")

@@ -54,7 +54,8 @@ def load(
     """Load a model that answers questions about pictures.
 
     Args:
-        name: a built-in name, a folder, or a hub id such as "Salesforce/blip2-opt-2.7b".
+        name: a built-in name, a folder, or a hub id such as "Salesforce/blip2-opt-2.7b"; behind it may stand "@" and a
+            revision: a branch, a tag or a commit.
         precision: "auto", "fp32", "bf16", "fp16", "int8" or "int4".
         device: "auto", "cpu" or "cuda".
         progress: told (done bytes, total bytes, what) while files are fetched and weights are read.

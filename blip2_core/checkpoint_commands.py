@@ -24,7 +24,12 @@ def add_parser(subparsers: Any) -> None:
     add("image", metavar="IMAGE", help="a picture file")
     add("texts", metavar="TEXT", nargs="+", help="in quotes")
     add("--json", action="store_true", help="print one JSON object on one line")
-    add("--model", default=DEFAULT_SCORER, metavar="NAME", help="or the model/ folder of a stage-1 run (%(default)s)")
+    add(
+        "--model",
+        default=DEFAULT_SCORER,
+        metavar="NAME",
+        help="HUB_ID, HUB_ID@REVISION, or the model/ folder of a stage-1 run (%(default)s)",
+    )
     add("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="of the image encoder")
     add("--device", default="auto", help='"auto", "cpu" or "cuda" (%(default)s)')
     add("--allow-pickle", action="store_true", help="also read .bin weights; only from people you trust")
@@ -37,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
         "--like",
         required=True,
         metavar="NAME",
-        help="hub id or folder of the same model, e.g. Salesforce/blip2-opt-2.7b",
+        help="hub id (or HUB_ID@REVISION) or folder of the same model, e.g. Salesforce/blip2-opt-2.7b",
     )
     convert.set_defaults(run=run_convert)
 

@@ -32,7 +32,7 @@ def download(
     """The folder of a hub id, downloaded where it is not in the cache.
 
     Args:
-        name: the hub id.
+        name: the hub id, or the hub id, "@" and a revision: a branch, a tag or a commit.
         allow_pickle: also take `.bin` weights where there are no others.
         progress: told (done bytes, total bytes, what).
         look: called with a folder that has config.json alone, before anything else comes; may raise.
@@ -42,6 +42,8 @@ def download(
         DownloadError: the network or the disk will not have it now.
         Blip2Error: what `look` raises.
     """
+    if split_name(name)[1] == "":
+        raise CheckpointError(f"{name[:200]}: expected a branch, a tag or a commit behind the @, got none.")
     try:
         folder = _snapshot(name, [*NEVER, PICKLES], progress, look)
         if any(folder.glob("*.safetensors*")):
@@ -65,7 +67,8 @@ def _refusal(name: str, error: Exception) -> CheckpointError:
     """What went wrong, and what to do; what may pass is a `DownloadError`."""
     from huggingface_hub import errors
 
-    near = _nearest(name)
+    hub_id, revision = split_name(name)
+    near, again = _nearest(hub_id), download_command(name)
     meant = f"Did you mean {near}? " if near else ""
     known: dict[type[Exception], tuple[type[CheckpointError], str]] = {
         errors.HFValidationError: (
@@ -79,13 +82,17 @@ def _refusal(name: str, error: Exception) -> CheckpointError:
             CheckpointError,
             f"the hub has no such model, or it is private. {meant}Check the name, or log in: hf auth login",
         ),
+        errors.RevisionNotFoundError: (
+            CheckpointError, f"the hub has this model, but no branch, tag or commit {revision}. See its page.",
+        ),
         errors.IncompleteSnapshotError: (
             DownloadError,
-            f"its download is half-finished, and the hub cannot be reached. Finish it when online: hf download {name}",
+            f"its download is half-finished, and the hub cannot be reached. Finish it when online: {again}",
         ),
         errors.LocalEntryNotFoundError: (
             DownloadError,
-            f"not on disk, and the hub cannot be reached. {meant}Download it when online: hf download {near or name}",
+            f"not on disk, and the hub cannot be reached. {meant}Download it when online: "
+            f"{f'hf download {near}' if near else again}",
         ),
         errors.EntryNotFoundError: (
             CheckpointError, "it has no config.json, so it is no model that can be loaded here."
@@ -93,7 +100,7 @@ def _refusal(name: str, error: Exception) -> CheckpointError:
     }  # fmt: skip
     full = "the disk is full. Make room and go on"
     stopped = full if tells_of_a_full_disk(error) else f"the download stopped ({brief(error)}). Go on"
-    otherwise = (DownloadError, f"{stopped} with: hf download {name}")
+    otherwise = (DownloadError, f"{stopped} with: {again}")
     refusal, said = next((known[kind] for kind in known if isinstance(error, kind)), otherwise)
     return refusal(f"{name[:200]}: {said}")
 
@@ -105,25 +112,41 @@ def _nearest(name: str) -> str:
     return near[0] if near else ""
 
 
+def split_name(name: str) -> tuple[str, str | None]:
+    """The hub id of NAME or NAME@REVISION, and the revision: a branch, a tag or a commit; None for the newest."""
+    hub_id, at, revision = name.partition("@")
+    return hub_id, revision if at else None
+
+
+def download_command(name: str) -> str:
+    """What downloads NAME or NAME@REVISION."""
+    hub_id, revision = split_name(name)
+    return f"hf download {hub_id}" + (f" --revision {revision}" if revision else "")
+
+
 def _snapshot(name: str, unwanted: list[str], progress: Progress | None, look: Callable[[Path], object] | None) -> Path:
     from huggingface_hub import hf_hub_download, snapshot_download
 
+    hub_id, revision = split_name(name)
     to_come = _files_to_come(name, unwanted)
     if to_come and look is not None:
-        look(Path(hf_hub_download(name, CONFIG, tqdm_class=_telling())).parent)
+        look(Path(hf_hub_download(hub_id, CONFIG, revision=revision, tqdm_class=_telling())).parent)
         to_come.pop(CONFIG, None)
     total = sum(to_come.values())
     _expect_room(name, total)
     told: dict[str, Any] = {} if progress is None else {"tqdm_class": _telling(progress, f"Downloading {name}", total)}
-    return Path(snapshot_download(name, ignore_patterns=unwanted, **told))
+    return Path(snapshot_download(hub_id, revision=revision, ignore_patterns=unwanted, **told))
 
 
 def _files_to_come(name: str, unwanted: list[str]) -> dict[str, int]:
     """The files that are not here and their bytes; none where all are, or without a network."""
     from huggingface_hub import errors, snapshot_download
 
+    hub_id, revision = split_name(name)
     try:
-        planned = snapshot_download(name, ignore_patterns=unwanted, dry_run=True, tqdm_class=_telling())
+        planned = snapshot_download(
+            hub_id, revision=revision, ignore_patterns=unwanted, dry_run=True, tqdm_class=_telling()
+        )
     except errors.DryRunError:
         return {}
     return {file.filename: file.file_size or 0 for file in planned if file.will_download}
@@ -134,7 +157,7 @@ def _expect_room(name: str, total: int) -> None:
     from huggingface_hub import constants
 
     kept = Path(constants.HF_HUB_CACHE)
-    begun = kept.joinpath(f"models--{name.replace('/', '--')}", "blobs").glob("*.incomplete")
+    begun = kept.joinpath(f"models--{split_name(name)[0].replace('/', '--')}", "blobs").glob("*.incomplete")
     needed = total - sum(file.stat().st_size for file in begun)
     free = free_disk(kept)
     if needed > free:
@@ -159,8 +182,9 @@ def _hub_files(name: str) -> list[str]:
     """The files that the hub has of a model; none where it cannot be asked."""
     from huggingface_hub import HfApi
 
+    hub_id, revision = split_name(name)
     try:
-        return HfApi().list_repo_files(name)
+        return HfApi().list_repo_files(hub_id, revision=revision)
     except Exception:  # no network: what is missing is said of the folder
         return []
 

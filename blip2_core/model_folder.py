@@ -17,7 +17,7 @@ from .builtin import BUILTIN_MODELS, builtin_folder
 from .builtin.frozen_parts import Progress
 from .config import CONFIG_CLASSES
 from .errors import Blip2Error, CheckpointError, brief
-from .hub import download
+from .hub import download, download_command, split_name
 from .language import PromptTemplate
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
@@ -39,7 +39,7 @@ def find_folder(
     """The folder of a built-in model, a folder on disk, or the hub's, downloaded.
 
     Args:
-        name: what the person asked for.
+        name: what the person asked for; of a hub id also NAME@REVISION.
         allow_pickle: also download `.bin` weights.
         progress: told (done bytes, total bytes, what) while the hub's files come.
         look: called with a folder that has config.json alone before the rest of it is downloaded; may raise.
@@ -56,7 +56,7 @@ def find_folder(
             f"{name}: a LAVIS file has only the weights that were trained. Make a folder of it and the public model it "
             "belongs to: python -m blip2_core convert FILE OUT --like HUB_ID_OR_FOLDER"
         )
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+    if split_name(name)[0].count("/") == 1 and not name.startswith((".", "/", "~")):
         return download(name, allow_pickle=allow_pickle, progress=progress, look=look)
     raise CheckpointError(
         f"{name[:200]}: expected a built-in model ({', '.join(BUILTIN_MODELS)}), a folder, or a hub id like "
@@ -66,10 +66,13 @@ def find_folder(
 
 def download_again(folder: Path) -> str:
     """What to do about a folder with missing or damaged files; names the command where the hub's cache has it."""
-    kept = folder.parent.parent.name if folder.parent.name == "snapshots" else ""
-    if not kept.startswith(_HUB_FOLDER):
+    snapshots, kept = folder.parent, folder.parent.parent
+    if snapshots.name != "snapshots" or not kept.name.startswith(_HUB_FOLDER):
         return "Copy or download the folder again."
-    return f"Download it again: hf download {kept.removeprefix(_HUB_FOLDER).replace('--', '/')}"
+    name, newest = kept.name.removeprefix(_HUB_FOLDER).replace("--", "/"), kept / "refs" / "main"
+    if newest.is_file() and newest.read_text() != folder.name:
+        name = f"{name}@{folder.name}"
+    return f"Download it again: {download_command(name)}"
 
 
 def read_config(folder: Path) -> PreTrainedConfig:

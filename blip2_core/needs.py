@@ -12,6 +12,7 @@ from .bench.public import public_config
 from .builtin import BUILTIN_MODELS, builtin_folder
 from .builtin.command import PUBLIC_CHECKPOINTS
 from .errors import CheckpointError
+from .hub import split_name
 from .loading_plan import comes_apart
 from .memory import estimate_memory, free_memory, weigh
 from .model import Blip2, Blip2Model
@@ -69,8 +70,8 @@ def _sizes(name: str, precisions: tuple[str, ...], place: torch.device) -> tuple
 
 def _config(name: str) -> Any:
     """What is known about a model without asking anybody; None where nothing is."""
-    if name in PUBLIC_CHECKPOINTS:
-        return public_config(name)
+    if (hub_id := split_name(name)[0]) in PUBLIC_CHECKPOINTS:
+        return public_config(hub_id)
     folder = builtin_folder(name) if name in BUILTIN_MODELS else Path(name)
     try:
         return read_config(folder) if folder.is_dir() else None

@@ -157,7 +157,8 @@ def load_scorer(
     """Load a model that scores how well texts fit a picture; its language model, if it has one, stays on the disk.
 
     Args:
-        name: a hub id or folder laid out as "Salesforce/blip2-itm-vit-g", or the `model/` folder of a stage-1 run.
+        name: a hub id (also HUB_ID@REVISION) or folder laid out as "Salesforce/blip2-itm-vit-g", or the `model/` folder
+            of a stage-1 run.
         precision: of the image encoder: "fp32", "bf16", "fp16", or "auto", which goes on to bf16 where the first does
             not fit into the memory; all else is fp32.
         device: "auto", "cpu" or "cuda".

@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -24,30 +25,40 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         path = self.path.split("?")[0]
         status, error = self.server.refuses
+        revision = _revision(path)
         if status:
             self._send(json.dumps({"error": error}).encode(), status=status, **{"X-Error-Code": error})
-        elif "/tree/" in path:
-            self._send(json.dumps([self._entry(file) for file in self._files()]).encode())
-        elif path.startswith("/api/models/"):
-            siblings = [{"rfilename": str(file.relative_to(self.server.folder))} for file in self._files()]
-            self._send(json.dumps({"id": self.server.name, "sha": SHA, "siblings": siblings}).encode())
+        elif revision not in self._commits() and revision not in self._commits().values():
+            self._send(b"{}", status=404, **{"X-Error-Code": "RevisionNotFound"})
         else:
-            self._send_file(self.server.folder / re.split(r"/resolve/[^/]+/", path)[1])
+            self._answer(path, self._commits().get(revision, revision))
 
-    def _files(self) -> list[Path]:
-        return sorted(file for file in self.server.folder.rglob("*") if file.is_file())
+    def _answer(self, path: str, commit: str) -> None:
+        folder = self.server.folder if commit == SHA else self.server.older[commit]
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        if "/tree/" in path:
+            self._send(json.dumps([self._entry(file, folder) for file in files]).encode())
+        elif path.startswith("/api/models/"):
+            siblings = [{"rfilename": str(file.relative_to(folder))} for file in files]
+            self._send(json.dumps({"id": self.server.name, "sha": commit, "siblings": siblings}).encode())
+        else:
+            self._send_file(folder / re.split(r"/resolve/[^/]+/", path)[1], commit)
 
-    def _entry(self, file: Path) -> dict:
+    def _commits(self) -> dict[str, str]:
+        """The commit of each branch."""
+        return {"main": SHA} | {f"pr/{number}": commit for number, commit in enumerate(self.server.older)}
+
+    def _entry(self, file: Path, folder: Path) -> dict:
         content = file.read_bytes()
-        name = str(file.relative_to(self.server.folder))
+        name = str(file.relative_to(folder))
         return {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
 
-    def _send_file(self, file: Path) -> None:
+    def _send_file(self, file: Path, commit: str) -> None:
         if not file.is_file():
-            self._send(b"{}", status=404, **{"X-Error-Code": "EntryNotFound", "X-Repo-Commit": SHA})
+            self._send(b"{}", status=404, **{"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
             return
         content = file.read_bytes()
-        tag = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": SHA}
+        tag = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": commit}
         withheld = self.command == "GET" and file.name == self.server.withholds
         self._send(content, status=403 if withheld else 200, **tag)
 
@@ -60,15 +71,23 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
+def _revision(path: str) -> str:
+    """The revision that a path asks for: a branch or a commit."""
+    found = re.search(r"/(?:resolve|tree|revision)/([^/]+)", path)
+    return unquote(found[1]) if found else "main"
+
+
 @contextmanager
 def hub(folder: Path, name: str, monkeypatch, cache: Path):
     """Serve `folder` as the model `name`, and let `huggingface_hub` know no other hub and no other cache.
 
     Yields:
-        the server; set `refuses` to (status, error code), or `withholds` to the name of a file that it does not give.
+        the server; set `refuses` to (status, error code), `withholds` to the name of a file that it does not give, or
+        `older` to {commit: folder}: the first of them is the branch "pr/0".
     """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.folder, server.name, server.refuses, server.withholds, server.asked = folder, name, (0, ""), None, []
+    server.folder, server.name, server.older, server.asked = folder, name, {}, []
+    server.refuses, server.withholds = (0, ""), None
     url = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
     template = "/{repo_id}/resolve/{revision}/{filename}"

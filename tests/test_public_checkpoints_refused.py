@@ -6,7 +6,7 @@ import re
 import shutil
 
 import pytest
-from fake_hub import hub
+from fake_hub import SHA, hub
 from families import edit, picture, refusal
 from public_folders import draw_weights, write_folder, write_weights
 from public_layouts import BY_NAME
@@ -56,6 +56,55 @@ def test_a_hub_id_is_downloaded_once_and_found_again_without_a_network(server, s
     server.asked.clear()
     assert load(NAME).ask(picture(), "What?", SIX) == expected
     assert not server.asked
+
+
+OLDER = "fedcba9876543210fedcba9876543210fedcba98"
+
+
+@pytest.fixture(scope="module")
+def older(sound, tmp_path_factory):
+    """`sound` as it was before, with other weights."""
+    folder = tmp_path_factory.mktemp("older") / "model"
+    shutil.copytree(sound, folder, ignore=shutil.ignore_patterns("model*"))
+    write_weights(folder, draw_weights(BY_NAME["instructblip-flan-t5-xl"], seed=1), shards=2)
+    return folder
+
+
+@pytest.mark.parametrize("revision", ["pr/0", OLDER])
+def test_a_revision_is_named_behind_the_hub_id_and_kept_beside_the_newest(
+    server, sound, older, revision, tmp_path, monkeypatch
+):
+    """A branch, whose name may have a slash, or a commit: its own config is looked at and its own weights come."""
+    server.older = {OLDER: older}
+    newest, then = (load(folder).ask(picture(), "What?", SIX) for folder in (sound, older))
+    assert newest != then
+    assert load(f"{NAME}@{revision}").ask(picture(), "What?", SIX) == then
+    assert not any("resolve/main" in path or SHA in path for path in server.asked)
+    assert load(NAME).ask(picture(), "What?", SIX) == newest
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert load(f"{NAME}@{revision}").ask(picture(), "What?", SIX) == then
+    assert load(f"{NAME}@{revision}").name == f"{NAME}@{revision}"
+
+
+def test_a_damaged_file_of_a_revision_names_the_command_with_the_revision(server, older, tmp_path):
+    server.older = {OLDER: older}
+    load(NAME)
+    load(f"{NAME}@pr/0")
+    (shard,) = (tmp_path / "cache").rglob(f"snapshots/{OLDER}/{SHARD}")
+    shard.unlink()
+    shard.write_bytes(b"cut off")
+    assert refusal(f"{NAME}@pr/0").endswith(f"). Download it again: hf download {NAME} --revision {OLDER}")
+
+
+def test_a_revision_that_does_not_exist(server):
+    assert refusal(f"{NAME}@v2") == "@: the hub has this model, but no branch, tag or commit v2. See its page."
+    assert refusal(f"{NAME}@") == "@: expected a branch, a tag or a commit behind the @, got none."
+
+
+def test_nothing_cached_of_a_revision_and_no_network(tmp_path, monkeypatch):
+    with hub(tmp_path, NAME, monkeypatch, tmp_path / "cache"):
+        pass
+    assert refusal(f"{NAME}@v2").endswith(f"Download it when online: hf download {NAME} --revision v2")
 
 
 @pytest.mark.parametrize("status", [401, 404])

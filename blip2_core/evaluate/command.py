@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--task", choices=TASKS, help="what is measured")
     what.add_argument("--table", type=Path, metavar="FILE", help="print what --out wrote as Markdown; loads no model")
-    add("--model", default="pocket", help="a built-in name, a folder or a hub id (pocket)")
+    add("--model", default="pocket", help="a built-in name, a folder, a hub id or HUB_ID@REVISION (pocket)")
     add("--data", type=Path, metavar="DIR", help="folder of {task}-{split}.jsonl, as blip2_core data writes it")
     add("--split", choices=SPLITS, default="test", help="test, or dev for choosing between models (test)")
     add("--limit", type=_positive, metavar="N", help="take N records drawn at random instead of all")
