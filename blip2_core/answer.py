@@ -8,7 +8,8 @@ at the end; it runs in `transformers`.
 A token is not a character: an emoji may need four. Text is shown once its last character is whole and no stop text can
 begin in it.
 
-Differs from LAVIS: only new tokens are counted, and repetition is penalized in the answer alone, never in the prompt.
+Differs from LAVIS: only new tokens are counted, repetition is penalized in the answer alone, never in the prompt, and
+an answer that has to have a token begins with one that text comes of.
 """
 
 import time
@@ -23,6 +24,7 @@ from transformers import (
     LogitsProcessorList,
     MinNewTokensLengthLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
+    SuppressTokensAtBeginLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
@@ -173,7 +175,7 @@ def stream_tokens(adapter: LanguageAdapter, inputs: PromptInputs, settings: Answ
     """
     state = adapter.start(inputs)
     logits, ends = state.logits, torch.tensor(adapter.eos_token_ids, device=state.logits.device)
-    pick = _TokenPicker(settings, adapter.eos_token_ids, logits)
+    pick = _TokenPicker(settings, adapter, logits)
     picked = ends.new_empty(len(logits), 0)  # (B, tokens so far)
     ended = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
     most = _most_new_tokens(adapter, inputs, settings)
@@ -202,12 +204,17 @@ def generate_beams(adapter: LanguageAdapter, inputs: PromptInputs, settings: Ans
     )
     begun = 1 if model.config.is_encoder_decoder else 0  # the decoder's start token
     # Not through the config: transformers 5.23 then leaves out as many new tokens as a row has padding.
-    penalty = RepetitionPenaltyLogitsProcessor(float(settings.repetition_penalty), prompt_ignore_length=begun)
+    steps = LogitsProcessorList()
+    if settings.repetition_penalty != 1:
+        steps.append(RepetitionPenaltyLogitsProcessor(float(settings.repetition_penalty), prompt_ignore_length=begun))
+    if settings.min_new_tokens:
+        device: Any = inputs.inputs_embeds.device
+        steps.append(SuppressTokensAtBeginLogitsProcessor(adapter.wordless_token_ids, begun, device=device))
     sequences = model.generate(
         inputs_embeds=inputs.inputs_embeds,
         attention_mask=inputs.attention_mask,
         generation_config=config,
-        logits_processor=LogitsProcessorList([penalty] if settings.repetition_penalty != 1 else []),
+        logits_processor=steps,
     )
     return sequences[:, begun:].tolist()
 
@@ -218,8 +225,8 @@ class _TokenPicker:
     Each row draws from a generator of its own, so that a seed gives a row the same answer in any batch.
     """
 
-    def __init__(self, settings: AnswerSettings, eos_token_ids: tuple[int, ...], logits: Tensor) -> None:
-        self._processors = _logits_processors(settings, eos_token_ids, logits.device)
+    def __init__(self, settings: AnswerSettings, adapter: LanguageAdapter, logits: Tensor) -> None:
+        self._processors = _logits_processors(settings, adapter, logits.device)
         self._generators: list[torch.Generator] = []
         if settings.temperature > 0:
             self._generators = [torch.Generator(logits.device) for _ in logits]
@@ -239,14 +246,15 @@ class _TokenPicker:
         return torch.cat(draws)  # (B,)
 
 
-def _logits_processors(settings: AnswerSettings, eos_token_ids: tuple[int, ...], device) -> LogitsProcessorList:
+def _logits_processors(settings: AnswerSettings, adapter: LanguageAdapter, device: Any) -> LogitsProcessorList:
     """What is done to the scores, in the order of `transformers`."""
     steps = LogitsProcessorList()
     if settings.repetition_penalty != 1:
         steps.append(RepetitionPenaltyLogitsProcessor(float(settings.repetition_penalty)))
     if settings.min_new_tokens:
-        ends = list(eos_token_ids)
+        ends = list(adapter.eos_token_ids)
         steps.append(MinNewTokensLengthLogitsProcessor(0, settings.min_new_tokens, ends, device=device))
+        steps.append(SuppressTokensAtBeginLogitsProcessor(adapter.wordless_token_ids, 0, device=device))
     if settings.temperature > 0:
         if settings.temperature != 1:
             steps.append(TemperatureLogitsWarper(float(settings.temperature)))

@@ -16,7 +16,7 @@ class AnswerSettings:
 
     Args:
         max_new_tokens: 1 to 4,096 tokens, at most; the visual prompt and the question do not count.
-        min_new_tokens: 0 to `max_new_tokens`; before that many the answer cannot end.
+        min_new_tokens: 0 to `max_new_tokens`; before that many the answer cannot end; 0 allows an empty one.
         temperature: 0 picks the most likely token; up to 5, the higher, the bolder the draw.
         top_p: above 0, up to 1; draw from the likeliest tokens that have this share of the probability together.
         top_k: draw from so many of the likeliest tokens; 0 means all.

@@ -25,7 +25,7 @@ def row_of(adapter, row):
 
 
 def generated(adapter, inputs, **settings):
-    """What transformers' own generate answers, new tokens only."""
+    """What transformers' own generate answers, new tokens only, told as we are not to begin without text."""
     model = adapter.language_model
     ids = model.generate(
         inputs_embeds=inputs.inputs_embeds,
@@ -33,6 +33,7 @@ def generated(adapter, inputs, **settings):
         eos_token_id=list(adapter.eos_token_ids),
         pad_token_id=adapter.pad_token_id,
         min_new_tokens=1,
+        begin_suppress_tokens=list(adapter.wordless_token_ids),
         **settings,
     )
     return ids[:, 1:] if model.config.is_encoder_decoder else ids
@@ -159,6 +160,38 @@ def test_top_k_of_one_is_greedy():
     adapter = tiny_adapter("opt")
     narrow = AnswerSettings(max_new_tokens=10, temperature=2.0, top_k=1)
     assert generate_text(adapter, ask(adapter), narrow) == generate_text(adapter, ask(adapter), AnswerSettings(10))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("extra", [{}, {"num_beams": 3}, {"temperature": 1.0, "seed": 2}])
+def test_an_answer_does_not_begin_with_a_token_that_no_text_comes_of(family, extra):
+    """OPT's </s> is none of its ends: with a line break behind it an answer was empty, and a blank line was printed."""
+    adapter = tiny_adapter(family)
+    preferred = torch.zeros(400)
+    preferred[list(adapter.wordless_token_ids)] = 100.0
+    preferred[list(adapter.eos_token_ids)] = 90.0
+    adapter.language_model.get_output_embeddings().register_forward_hook(lambda *call: call[-1] + preferred)
+    inputs, settings = ask(adapter), AnswerSettings(max_new_tokens=6, **extra)
+    found = generate_beams if settings.num_beams > 1 else lambda *what: next(stream_tokens(*what))[:, None].tolist()
+    assert not {row[0] for row in found(adapter, inputs, settings)} & {*adapter.wordless_token_ids}
+    empty = AnswerSettings(max_new_tokens=6, min_new_tokens=0, **extra)
+    assert generate_text(adapter, inputs, empty) == ["", "", ""]
+
+
+@pytest.mark.parametrize("family", ["opt", "llama"])
+def test_an_answer_whose_model_begins_with_a_special_token_has_text(family):
+    adapter = Scripted(family, token_ids=[2])  # </s>, then the end
+    adapter.script.insert(1, adapter.tokenizer.encode("dog", add_special_tokens=False)[-1])
+    assert generate_text(adapter, ask(adapter, ["q"]), AnswerSettings(max_new_tokens=2))[0]
+
+
+def test_no_text_comes_of_special_tokens_and_of_rows_without_a_token():
+    adapter = tiny_adapter("opt")
+    assert {adapter.tokenizer.convert_tokens_to_ids(token) for token in ("</s>", "<pad>", "<s>")} <= {
+        *adapter.wordless_token_ids
+    }
+    assert {*range(len(adapter.tokenizer), 400)} <= {*adapter.wordless_token_ids}
+    assert adapter.eos_token_ids[0] not in adapter.wordless_token_ids  # the line break is text
 
 
 def test_an_answer_ends_where_the_context_of_the_model_ends():

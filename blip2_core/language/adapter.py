@@ -76,6 +76,7 @@ class LanguageAdapter(ABC):
         self.eos_token_ids: tuple[int, ...] = tuple(found)
         pad = tokenizer.pad_token_id
         self.pad_token_id: int = self.eos_token_ids[0] if pad is None else pad
+        self.wordless_token_ids = _wordless(language_model, tokenizer)
         special = sorted((str(token) for token in tokenizer.added_tokens_decoder.values()), key=len, reverse=True)
         self._special_tokens = re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
@@ -176,6 +177,13 @@ class LanguageAdapter(ABC):
         full = self.tokenizer("a").input_ids
         start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
         return [*full[:start], *ids, *full[start + len(bare) :]]
+
+
+def _wordless(language_model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """The ids that no text comes of: special tokens, and rows of the vocabulary that no token has."""
+    marked = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    rows = language_model.get_input_embeddings().weight.shape[0]
+    return tuple(sorted(marked | set(tokenizer.all_special_ids) | set(range(len(tokenizer), rows))))
 
 
 def end_of_answer_ids(config: Any, tokenizer: Any, template: PromptTemplate) -> tuple[int, ...]:
