@@ -38,6 +38,8 @@ def add_parser(subparsers: Any) -> None:
     add("--precision", choices=PRECISIONS, default="auto", help="of the language model; auto is fp32 on a CPU")
     add("--withhold-question", action="store_true", help="measure without telling the Q-Former the question")
     add("--device", default="auto", help='"auto", "cpu" or "cuda"')
+    add("--device-map", choices=("auto",), help="deal the language model out over all GPUs and the RAM behind them")
+    add("--allow-pickle", action="store_true", help="also read .bin weights; only from people you trust")
     add("--out", type=Path, metavar="FILE", help="JSON file that gets the result; results of other tasks in it stay")
     add("--answers", type=Path, metavar="FILE", help="JSON lines file that gets every answer")
     parser.set_defaults(run=run)
@@ -74,7 +76,14 @@ def _measure(args: argparse.Namespace) -> int:
     AnswerSettings(num_beams=args.num_beams or 1)  # too many are refused now, not after the load
     work = _read_work(args)
     with ProgressBar() as bar:
-        blip2 = load(args.model, precision=args.precision, device=args.device, progress=bar)
+        blip2 = load(
+            args.model,
+            precision=args.precision,
+            device=args.device,
+            progress=bar,
+            allow_pickle=args.allow_pickle,
+            device_map=args.device_map,
+        )
     if args.task != "caption" and (notice := caption_notice(blip2.model.config)):
         sys.stderr.write(f"note: {args.model}: {notice}\n")
     blip2 = replace(blip2, withholds_question=args.withhold_question)

@@ -4,6 +4,8 @@ import json
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from blip2_core.__main__ import main
 
@@ -67,6 +69,20 @@ class TestRuns:
         assert {"python", "torch", "transformers"} <= set(report["versions"])
         assert report["seconds"] >= 0
         assert len(report["samples"]) == 5
+
+    def test_pickles_and_a_device_map_are_for_it_as_for_ask(self, evaluate, model_folder, tmp_path):
+        plain, dealt, folder = tmp_path / "plain.json", tmp_path / "dealt.json", tmp_path / "pickled"
+        shutil.copytree(model_folder, folder, ignore=shutil.ignore_patterns("*.safetensors*"))
+        weights = {}
+        for file in model_folder.glob("*.safetensors"):
+            weights |= load_file(file)
+        torch.save(weights, folder / "pytorch_model.bin")
+        code, out, err = evaluate(model=folder)
+        assert (code, out) == (2, "") and err.endswith("allow it: --allow-pickle\n")
+        assert evaluate("--out", plain)[0] == 0
+        assert evaluate("--out", dealt, "--allow-pickle", "--device-map", "auto", model=folder)[0] == 0
+        one, other = (json.loads(file.read_text())["vqa-test"] for file in (plain, dealt))
+        assert one["numbers"] == other["numbers"] and one["model"]["weights"] == other["model"]["weights"]
 
     def test_the_numbers_are_those_of_the_answers_that_are_written(self, evaluate, tmp_path):
         out, answers = tmp_path / "e.json", tmp_path / "answers.jsonl"
