@@ -18,7 +18,7 @@ from torch import nn
 from .config import HybridBlip2Config
 from .errors import CheckpointError
 from .precisions import QUANTIZED
-from .quantize import DTYPES, NF4_BLOCK, can_quantize, is_t5, language_dtype, pick_precision, quantized_layers
+from .quantize import DTYPES, NF4_BLOCK, can_quantize, is_slow, is_t5, language_dtype, pick_precision, quantized_layers
 
 CHAT_TOKENS = 2048  # of a long conversation, its picture included
 T5_TOKENS = 512  # a T5's prompt, and its answer
@@ -152,13 +152,13 @@ def choose_precision(
     free = free_memory(device)
     wanted = estimate_memory(skeleton, first, device=device, apart=apart)
     if wanted.total <= free:
-        return PrecisionChoice(first, _reason(precision, first, device), wanted)
+        return PrecisionChoice(first, told(_reason(precision, first, device), first, device), wanted)
     too_much = f"{first} needs {size(wanted.total)} of {_kind(device)}, {size(free)} are free"
     needs = _needs(skeleton, device=device, apart=apart)
     smaller = {other: need for other, need in needs.items() if need.total <= free}
     if precision == "auto" and smaller:
         nearest = next(iter(smaller))
-        return PrecisionChoice(nearest, too_much, smaller[nearest])
+        return PrecisionChoice(nearest, told(too_much, nearest, device), smaller[nearest])
     advice = _advice(smaller, {} if device.type == "cpu" else _needs(skeleton, device=torch.device("cpu"), apart=apart))
     least = min(needs, key=lambda other: needs[other].total)
     nothing = f"Nothing fits, the least is {size(needs[least].total)} for {least}: free memory or use a smaller model."
@@ -198,6 +198,11 @@ def _reason(asked: str, precision: str, device: torch.device) -> str:
     if device.type == "cpu":
         return "exact, and it fits"
     return "it fits, and fp16 overflows inside T5" if precision == "bf16" else "quick on a GPU, and it fits"
+
+
+def told(reason: str, precision: str, device: torch.device) -> str:
+    """The reason for a precision, and what it costs where that is known."""
+    return f"{reason}; slow on a CPU without AVX-512" if is_slow(precision, device) else reason
 
 
 def _kind(device: torch.device) -> str:

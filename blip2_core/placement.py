@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from .errors import CheckpointError, SettingsError
-from .memory import LANGUAGE_MODEL, MemoryNeed, PrecisionChoice, estimate_memory, free_memory, size, weight_bytes
+from .memory import LANGUAGE_MODEL, MemoryNeed, PrecisionChoice, estimate_memory, free_memory, size, told, weight_bytes
 from .precisions import QUANTIZED
 from .quantize import can_quantize, pick_precision
 
@@ -76,7 +76,7 @@ def deal_out(
         need = estimate_memory(skeleton, chosen, device=device)
         if found := _deal(skeleton, chosen, device, need, _kept(room, device, behind=behind)):
             reason = "asked for" if precision != "auto" else f"dealt out over {_in_words(found)}"
-            return Placement(PrecisionChoice(chosen, reason, need), found)
+            return Placement(PrecisionChoice(chosen, told(reason, chosen, device), need), found)
     fixed, _ = _split(skeleton, first, device, estimate_memory(skeleton, first, device=device))
     there = ", ".join(f"{_word(place)} {size(count)}" for place, count in room.items() if place != "disk")
     behind = first in QUANTIZED and device.type == "cuda"

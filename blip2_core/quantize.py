@@ -117,6 +117,11 @@ def can_quantize(device: torch.device) -> bool:
     return _is_installed() and (_is_absent(device) or not _failure_on(device.type))
 
 
+def is_slow(precision: str, device: torch.device) -> bool:
+    """Whether bitsandbytes unpacks every 8-bit weight at each step: on a CPU without AVX-512 it has no faster way."""
+    return precision == "int8" and device.type == "cpu" and torch.backends.cpu.get_cpu_capability() != "AVX512"
+
+
 def _is_absent(device: torch.device) -> bool:
     return device.type == "cuda" and not torch.cuda.is_available()
 

@@ -12,7 +12,7 @@ from blip2_core import memory
 from blip2_core.answer import AnswerSettings
 from blip2_core.checkpoint import load
 from blip2_core.errors import CheckpointError, SettingsError
-from blip2_core.memory import choose_precision, estimate_memory, size
+from blip2_core.memory import choose_precision, estimate_memory, size, told
 from blip2_core.model import Blip2Model
 from blip2_core.model_folder import read_config
 from blip2_core.quantize import quantized_layers
@@ -170,6 +170,17 @@ class TestChoice:
         free(monkeypatch)
         assert "the least is" in (said := refusal(folders["blip2-opt"], "auto", CPU)) and "for bf16:" in said
 
+    def test_a_slow_int8_is_said_to_be_slow(self, folders, monkeypatch):
+        """Without AVX-512 bitsandbytes turns all weights to fp32 at each step."""
+        folder = folders["blip2-opt"]
+        monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX2")
+        assert choose(folder, "int8", CPU).reason == "asked for; slow on a CPU without AVX-512"
+        assert choose(folder, "int4", CPU).reason == "asked for"
+        free(monkeypatch, ram=totals(folder, CPU, "int8")[0])
+        assert choose(folder, "auto", CPU).reason.endswith(" are free; slow on a CPU without AVX-512")
+        monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
+        assert choose(folder, "int8", CPU).reason == "asked for"
+
     def test_nothing_is_read_where_it_does_not_fit(self, folders, monkeypatch):
         free(monkeypatch)
         monkeypatch.setattr(Blip2Model, "from_pretrained", None)
@@ -209,11 +220,13 @@ class TestReport:
         }  # fmt: skip
         assert set(report.bytes) == {"cpu"} and report.seconds > 0
         written = report.to_dict()
-        assert written["expected"]["total"] == report.choice.need.total and written["reason"] == "asked for"
+        assert written["expected"]["total"] == report.choice.need.total and written["reason"].startswith("asked for")
 
     def test_a_person_reads_it_line_by_line(self, report):
         head, *rows = str(report).splitlines()
-        assert head.startswith("int8 (asked for): 0 MB on cpu, loaded in ") and len(rows) == len(report.parts)
+        assert head.startswith(f"int8 ({told('asked for', 'int8', CPU)}): 0 MB on cpu, loaded in ") and len(
+            rows
+        ) == len(report.parts)
         assert "  language_model: 14 modules in int8, 0 MB" in rows
 
     def test_the_bytes_of_int4_stay_right_after_the_first_answer(self, folders):
