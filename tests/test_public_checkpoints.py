@@ -10,8 +10,8 @@ import shutil
 
 import pytest
 import torch
-from families import picture
-from public_folders import PUBLISHED, draw_weights, write_folder
+from families import edit, picture
+from public_folders import PUBLISHED, draw, draw_weights, write_folder, write_weights
 from public_layouts import BY_NAME, IMAGE_TOKEN, LLAMA, OPT, QUERIES, T5, Published, config, shapes
 from tokenizers import Tokenizer
 from transformers import (
@@ -183,6 +183,25 @@ def test_a_flan_t5_keeps_its_own_activation_head_and_scale(tmp_path):
     assert model.config.dense_act_fn == "gelu"
     assert not model.config.scale_decoder_outputs
     assert not torch.equal(model.lm_head.weight, model.shared.weight)
+
+
+def test_a_vicuna_13b_whose_layers_have_whole_blocks_of_4_bits_answers_in_int4(tmp_path):
+    """40 heads: its small copy above has 80 features, 320 are the first whole blocks of 64."""
+    folder = write_folder(BY_NAME["instructblip-vicuna-13b"], tmp_path / "model", shards=1)
+    edit(folder / "config.json", text_config__hidden_size=320)
+    write_weights(folder, draw(shapes(json.loads((folder / "config.json").read_text()))), shards=1)
+    fp32, int4 = (load(folder, precision=precision, device="cpu") for precision in ("fp32", "int4"))
+    layers = [layer for name, layer in int4.model.language_model.named_modules() if name.endswith("_proj")]
+    assert len(layers) == 2 * 7 and {layer.weight.dtype for layer in layers} == {torch.uint8}
+    assert distance(*(first_logits(model, seen(model), QUESTIONS) for model in (int4, fp32))) < 0.4
+    assert int4.ask(picture(), QUESTIONS[0], SIX).strip()
+
+
+def test_a_config_without_the_number_of_queries_has_the_usual_32(tmp_path):
+    folder = write_folder(BY_NAME["blip2-opt-2.7b"], tmp_path / "model")
+    expected = load(folder).ask(picture(), QUESTIONS[0], SIX)
+    edit(folder / "config.json", num_query_tokens=None)
+    assert load(folder).ask(picture(), QUESTIONS[0], SIX) == expected
 
 
 @pytest.mark.parametrize("checkpoint", PUBLISHED, **IDS)
