@@ -71,37 +71,45 @@ class ChatSession:
         self.notice: str | None = None
         self.last_answer: Answer | None = None
 
-    def ask(self, question: str, settings: AnswerSettings | None = None) -> str:
+    def ask(self, question: str, settings: AnswerSettings | None = None, *, mode: str | None = None) -> str:
         """Ask about the picture and wait for the whole answer; without settings, as the model's family answers.
+
+        Args:
+            question: what is asked.
+            settings: how the answer is picked.
+            mode: "short" (a word or a few) or "long", as for `Blip2.ask`.
 
         Raises:
             NoImageError: no picture was seen yet.
             QuestionError: the question cannot be asked.
+            SettingsError: an unknown mode.
         """
         seen, question = self._ready(question)
-        settings = settings or self.blip2.answer_settings()
-        history, sent = self.history, self._fitting_history(question, settings)
+        settings = settings or self.blip2.answer_settings(mode)
+        history, sent = self.history, self._fitting_history(question, settings, mode)
         self.last_answer = None
-        answer = self.blip2.ask(seen, question, settings, sent)
+        answer = self.blip2.ask(seen, question, settings, sent, mode=mode)
         _remember(history, question, answer)
         return answer
 
-    def stream(self, question: str, settings: AnswerSettings | None = None) -> Iterator[str]:
+    def stream(
+        self, question: str, settings: AnswerSettings | None = None, *, mode: str | None = None
+    ) -> Iterator[str]:
         """Ask about the picture and get the answer piece by piece.
 
         Closing the returned generator stops the work within one token; what was said until then stays in the history.
-        Without settings it is answered as the model's family does, but without beams.
+        Without settings it is answered as the model's family does, but without beams; `mode` as for `ask`.
 
         Raises:
             NoImageError: no picture was seen yet.
             QuestionError: the question cannot be asked.
-            SettingsError: beams, which have nothing to show before the end.
+            SettingsError: an unknown mode, or beams, which have nothing to show before the end.
         """
         seen, question = self._ready(question)
-        settings = settings or replace(self.blip2.answer_settings(), num_beams=1)
-        history, sent = self.history, self._fitting_history(question, settings)
+        settings = settings or replace(self.blip2.answer_settings(mode), num_beams=1)
+        history, sent = self.history, self._fitting_history(question, settings, mode)
         self.last_answer = None
-        self._stream = self.blip2.stream(seen, question, settings, sent)
+        self._stream = self.blip2.stream(seen, question, settings, sent, mode=mode)
         return self._listen(history, question, self._stream)
 
     def stop(self) -> None:
@@ -113,7 +121,7 @@ class ChatSession:
         """Take the last turn back and return it; None when there is none."""
         return self.history.pop() if self.history else None
 
-    def regenerate(self, settings: AnswerSettings | None = None) -> Iterator[str]:
+    def regenerate(self, settings: AnswerSettings | None = None, *, mode: str | None = None) -> Iterator[str]:
         """Ask the last question again, as `stream` does, in place of its turn.
 
         Raises:
@@ -122,18 +130,18 @@ class ChatSession:
         turn = self.undo()
         if turn is None:
             raise QuestionError("question: nothing was asked yet; ask a question first.")
-        return self.stream(turn[0], settings)
+        return self.stream(turn[0], settings, mode=mode)
 
     def _ready(self, question: str) -> tuple["SeenImage", str]:
         if self._seen is None:
             raise NoImageError("the session has no image yet. Call session.see(image) before session.ask(...).")
         return self._seen, check_question(question)
 
-    def _fitting_history(self, question: str, settings: AnswerSettings) -> list[Turn]:
+    def _fitting_history(self, question: str, settings: AnswerSettings, mode: str | None) -> list[Turn]:
         """The latest turns that fit into the budget in front of the question; says how many did not."""
         sent, budget = list(self.history), self._budget(settings)
-        adapter = self.blip2.adapter
-        while sent and budget is not None and adapter.count_tokens(self.blip2.prompt(question, sent)) > budget:
+        adapter, prompt = self.blip2.adapter, self.blip2.prompt
+        while sent and budget is not None and adapter.count_tokens(prompt(question, sent, mode)) > budget:
             sent.pop(0)
         self.dropped_turns = len(self.history) - len(sent)
         self.notice = _notice(self.dropped_turns)

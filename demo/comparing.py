@@ -108,12 +108,13 @@ def _last_question(conversation: Conversation) -> str:
 def _compare(comparison: Comparison, *values: Any) -> Iterator[list]:
     """Redraw both sides while they grow."""
     try:
-        settings = repeatable(Panel(*values).settings())
+        panel = Panel(*values)
+        settings = repeatable(panel.settings())
     except VisitorError as error:
         comparison.refuse()
         yield refused(error, 2)
         return
-    for _ in paced(comparison.answer(settings)):
+    for _ in paced(comparison.answer(settings, panel.mode or None)):
         yield _drawn(comparison)
     yield _drawn(comparison)
 

@@ -101,17 +101,17 @@ class Comparison:
             raise VisitorError(texts.LOST_PICTURE) from None
         self.sides, self._pending, self._stopping = self._sides(kind), True, False
 
-    def answer(self, settings: "AnswerSettings") -> Iterator[None]:
+    def answer(self, settings: "AnswerSettings", mode: str | None = None) -> Iterator[None]:
         """Answer on both sides, if a question was begun; yields whenever there is more to draw.
 
-        Closing it stops the work.
+        Closing it stops the work. Arguments as for `Conversation.answer`.
         """
         if not self._pending or self.running:
             return
         self._pending, self.running = False, True
         try:
             yield from self._wait_for_models()
-            yield from self._race([_Lane(side) for side in self.sides if not side.failed], settings)
+            yield from self._race([_Lane(side, mode) for side in self.sides if not side.failed], settings)
         finally:
             self.running = False
         yield
@@ -187,8 +187,8 @@ class Comparison:
 class _Lane:
     """A side whose answer is growing."""
 
-    def __init__(self, side: Side) -> None:
-        self.side = side
+    def __init__(self, side: Side, mode: str | None) -> None:
+        self.side, self.mode = side, mode
         self.stream: AnswerStream | None = None
         self._seconds, self._first, self._known = 0.0, None, False
 
@@ -198,7 +198,7 @@ class _Lane:
         assert model is not None
         if self.side.withheld:
             model = replace(model, withholds_question=True)
-        self.stream, self._known = model.stream(seen, question, settings), known
+        self.stream, self._known = model.stream(seen, question, settings, mode=self.mode), known
 
     def grow(self, began: float) -> bool:
         """Get the next piece, since `began` by this side's clock; says whether there was one."""

@@ -182,15 +182,19 @@ class Conversation:
         """
         self._add(self.undo())
 
-    def answer(self, settings: "AnswerSettings") -> Iterator[None]:
+    def answer(self, settings: "AnswerSettings", mode: str | None = None) -> Iterator[None]:
         """Answer the question that was begun, if one was; yields whenever there is more to draw.
 
         Closing it stops the work.
+
+        Args:
+            settings: how the answer is picked.
+            mode: "short" or "long" for the form that asks for such an answer, where the model has one.
         """
         exchange, self._pending = self._pending, None
         if exchange is None or self.running:
             return
-        self.running, exchange.settings = True, settings
+        self.running, exchange.settings, exchange.mode = True, settings, mode
         try:
             yield from self._wait_for_model(exchange)
             if self.loader.model is not None and not self._stopping:
@@ -280,9 +284,9 @@ class Conversation:
         session = self._session_about_picture()
         history = session.history
         known = list(history)
-        pieces = session.stream(exchange.question, settings)
+        pieces = session.stream(exchange.question, settings, mode=exchange.mode)
         sent = known[session.dropped_turns :]
-        exchange.prompt = str(session.blip2.prompt(check_question(exchange.question), sent))
+        exchange.prompt = str(session.blip2.prompt(check_question(exchange.question), sent, exchange.mode))
         exchange.history = tuple(sent)
         prepared = time.perf_counter() - began
         try:

@@ -202,12 +202,14 @@ def _answer_again(conversation: Conversation, *panel: Any) -> Iterator[Any]:
 def _draw_answer(conversation: Conversation, panel: tuple, *, another: bool) -> Iterator[Any]:
     """Redraw the chat while the answer grows."""
     try:
-        settings = repeatable(Panel(*panel).settings())
+        chosen = Panel(*panel)
+        settings = repeatable(chosen.settings())
     except VisitorError as error:
         conversation.refuse()
         yield refused(error, 1)[0]
         return
-    for _ in paced(conversation.answer(settings_for_another(settings) if another else settings)):
+    settings = settings_for_another(settings) if another else settings
+    for _ in paced(conversation.answer(settings, chosen.mode or None)):
         yield conversation.messages
     yield conversation.messages
 
@@ -264,5 +266,5 @@ def _connect_presets(parts: "Parts") -> None:
         return list(PRESETS[name].values) if name in PRESETS else [gr.skip()] * len(parts.settings)
 
     parts.preset.input(choose, parts.preset, list(parts.settings), **QUICK)
-    by_hand = [setting.input for setting in parts.settings]
+    by_hand = [setting.input for setting in parts.settings if not isinstance(setting, gr.State)]
     gr.on(by_hand, lambda: None, None, parts.preset, **QUICK)  # none of them any more

@@ -49,6 +49,7 @@ class Exchange:
         failed: whether the answer is a sentence of ours about what went wrong.
         prompt: the exact text that the language model read; empty where it read nothing.
         settings: how the answer was picked.
+        mode: for which kind of answer the question was put, "short" or "long"; None for the model's own kind.
         measured: how it went; None before its end.
         notice: a sentence about earlier turns that did not fit, in English.
         dropped: how many they are.
@@ -62,6 +63,7 @@ class Exchange:
     failed: bool = False
     prompt: str = ""
     settings: "AnswerSettings | None" = None
+    mode: str | None = None
     measured: Measured | None = None
     notice: str = ""
     dropped: int = 0

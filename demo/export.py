@@ -66,6 +66,7 @@ def _facts(exchange: Exchange) -> dict:
         "answer": exchange.answer.strip(),
         "prompt": exchange.prompt,
         "settings": asdict(exchange.settings) if exchange.settings is not None else None,
+        "mode": exchange.mode,
         "measured": exchange.measured.facts if exchange.measured is not None else None,
         "notice": exchange.notice or None,
     }

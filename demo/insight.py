@@ -142,7 +142,7 @@ def find_looked(conversation: Conversation, exchange: Exchange) -> Any:
     from blip2_core.attention_maps import relevance
 
     blip2, seen = conversation.sight()
-    return relevance(blip2, seen, exchange.question, exchange.answer, history=exchange.history)
+    return relevance(blip2, seen, exchange.question, exchange.answer, history=exchange.history, mode=exchange.mode)
 
 
 def find_road(conversation: Conversation, exchange: Exchange) -> Any:
@@ -151,10 +151,12 @@ def find_road(conversation: Conversation, exchange: Exchange) -> Any:
     from blip2_core.explain import explain
 
     blip2, seen = conversation.sight()
-    told = explain(blip2, seen, exchange.question, words=WORDS)
-    read = blip2.adapter.count_tokens(blip2.prompt(exchange.question, list(exchange.history)))  # earlier turns, too
+    asked, mode = exchange.question, exchange.mode
+    heard = blip2.template.qformer_question(asked, mode)  # of the Q-Former, which may read more than the question
+    told = explain(blip2, seen, heard, words=WORDS)
+    read = blip2.adapter.count_tokens(blip2.prompt(asked, list(exchange.history), mode))  # earlier turns, too
     stations = [replace(at, shape=(read,)) if at.name == "prompt" else at for at in told.stations]
-    return replace(told, stations=tuple(stations)), query_attention(blip2, seen, exchange.question)
+    return replace(told, stations=tuple(stations)), query_attention(blip2, seen, heard)
 
 
 FINDERS = {LOOKED: find_looked, ROAD: find_road}

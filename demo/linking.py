@@ -201,7 +201,7 @@ def _ask_again(conversation: Conversation, picture: str | None, linked: Any, cou
             count()
             conversation.begin(asked.question, picture)
             yield [None, conversation.messages, *busy()]
-            for _ in paced(conversation.answer(asked.panel.settings())):
+            for _ in paced(conversation.answer(asked.panel.settings(), asked.panel.mode or None)):
                 yield [None, conversation.messages, *busy()]
     except VisitorError as error:
         gr.Warning(str(error), duration=8, title=texts.NOT_YET)

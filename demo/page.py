@@ -45,7 +45,7 @@ class Parts:
     saved: gr.DownloadButton
     clear: gr.Button
     preset: gr.Radio
-    settings: tuple[gr.Slider | gr.Textbox, ...]
+    settings: tuple[gr.Slider | gr.Textbox | gr.State, ...]
     link: linking.LinkParts
     looked: insight.LookedParts
     road: insight.RoadParts
@@ -185,7 +185,7 @@ def _panels() -> dict:
             elem_id="seed",
         )  # fmt: skip
         gr.HTML(in_each(lambda: f"<p>{texts.NO_BEAMS}</p>"), elem_id="no-beams")
-    return {"preset": preset, "settings": (temperature, top_p, length, penalty, seed)}
+    return {"preset": preset, "settings": (temperature, top_p, length, penalty, seed, gr.State(start.mode))}
 
 
 def _foot(*, thumbs: bool) -> str:

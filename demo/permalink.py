@@ -6,9 +6,9 @@ All of it stands in the link itself, behind the "#", which a browser keeps from 
 
 `photo` is a photograph of the gallery. A picture of the visitor's own cannot stand in a link; `picture` is then the id
 under which this machine keeps a copy for some days (`kept_pictures.py`). Each `s` sets how the questions after it are
-answered, and each `q` is one. The answers are not in it: whoever writes a link could put words into the model's mouth.
-The questions are asked again, and with the same model and settings the answers are the same. A link that lacks `s` gets
-the page's first settings.
+answered, with "short" or "long" at its end where they were put for such an answer, and each `q` is one. The answers
+are not in it: whoever writes a link could put words into the model's mouth. The questions are asked again, and with the
+same model and settings the answers are the same. A link that lacks `s` gets the settings of `Panel()`.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,11 @@ class Link:
 def asked_in(exchanges: Iterable[Exchange]) -> tuple[Asked, ...]:
     """The questions that were answered, for a link."""
     answered = [exchange for exchange in exchanges if exchange.settings is not None and not exchange.failed]
-    return tuple(Asked(exchange.question, Panel.of(exchange.settings)) for exchange in answered if exchange.settings)
+    return tuple(
+        Asked(exchange.question, Panel.of(exchange.settings, exchange.mode))
+        for exchange in answered
+        if exchange.settings
+    )
 
 
 def photo_name(picture: str) -> str:
@@ -132,13 +136,14 @@ def _link(pairs: list[tuple[str, str]]) -> Link:
 
 
 def _settings_text(panel: Panel) -> str:
-    *numbers, seed = panel.values
-    return ",".join([*(f"{float(number):g}" for number in numbers), str(seed)])
+    *numbers, seed, mode = panel.values
+    told = [*(f"{float(number):g}" for number in numbers), str(seed)]
+    return ",".join([*told, str(mode)] if mode else told)
 
 
 def _panel(text: str) -> Panel:
-    temperature, top_p, max_tokens, penalty, seed = text.split(",")
-    panel = Panel(float(temperature), float(top_p), float(max_tokens), float(penalty), seed)
+    temperature, top_p, max_tokens, penalty, seed, *mode = text.split(",")
+    panel = Panel(float(temperature), float(top_p), float(max_tokens), float(penalty), seed, *mode)
     try:
         panel.settings()
     except VisitorError:

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, replace
 
 from blip2_core.answer_settings import AnswerSettings
+from blip2_core.decoding import MODES
 from blip2_core.errors import SettingsError
 
 from . import texts
@@ -23,6 +24,8 @@ class Panel:
         max_tokens: length of the longest answer.
         repetition_penalty: above 1 makes words of the answer so far less likely.
         seed: makes a draw repeatable; empty draws anew.
+        mode: "short" or "long" for the form of question that asks for such an answer, where the model has one; empty
+            for the form that it was made for.
     """
 
     temperature: float = 0.0
@@ -30,17 +33,19 @@ class Panel:
     max_tokens: float = 96
     repetition_penalty: float = 1.1
     seed: str = ""
+    mode: str = ""
 
     @staticmethod
-    def of(settings: AnswerSettings) -> "Panel":
-        """The values that give these settings."""
+    def of(settings: AnswerSettings, mode: str | None = None) -> "Panel":
+        """The values that give these settings and this mode."""
         seed = "" if settings.seed is None else str(settings.seed)
-        return Panel(settings.temperature, settings.top_p, settings.max_new_tokens, settings.repetition_penalty, seed)
+        numbers = settings.temperature, settings.top_p, settings.max_new_tokens, settings.repetition_penalty
+        return Panel(*numbers, seed, mode or "")
 
     @property
     def values(self) -> tuple[float | str, ...]:
         """In the order of the page."""
-        return self.temperature, self.top_p, self.max_tokens, self.repetition_penalty, self.seed
+        return self.temperature, self.top_p, self.max_tokens, self.repetition_penalty, self.seed, self.mode
 
     def settings(self) -> AnswerSettings:
         """The settings for one answer.
@@ -51,6 +56,8 @@ class Panel:
         try:
             length = int(self.max_tokens)
             seed = int(self.seed) if self.seed and self.seed.strip() else None
+            if self.mode and self.mode not in MODES:
+                raise SettingsError(f"mode: expected one of {MODES}, got {self.mode!r:.60}.")
             if not FEWEST_TOKENS <= length <= MOST_TOKENS:
                 raise SettingsError(f"max_tokens: expected {FEWEST_TOKENS} to {MOST_TOKENS}, got {length}.")
             return AnswerSettings(
@@ -62,9 +69,9 @@ class Panel:
 
 
 PRESETS = {
-    "Short answer": Panel(max_tokens=24),
-    "Description": Panel(),
-    "Creative": Panel(temperature=0.9, top_p=0.95, max_tokens=160, repetition_penalty=1.15),
+    "Short answer": Panel(max_tokens=24, mode="short"),
+    "Description": Panel(mode="long"),
+    "Creative": Panel(temperature=0.9, top_p=0.95, max_tokens=160, repetition_penalty=1.15, mode="long"),
 }
 FIRST_PRESET = "Description"
 

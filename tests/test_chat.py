@@ -1,5 +1,6 @@
 """One conversation about one picture: what is remembered, what is left out, what stopping keeps."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -25,20 +26,20 @@ class TinyBlip2:
         self.seen.append(image)
         return image
 
-    def answer_settings(self):
+    def answer_settings(self, mode=None):
         return AnswerSettings(max_new_tokens=3, num_beams=2)
 
-    def prompt(self, question, history=()):
-        return self.adapter.template.render(question, history)
+    def prompt(self, question, history=(), mode=None):
+        return self.adapter.template.render(question, history, mode)
 
-    def stream(self, seen, question, settings=None, history=()):
-        return stream_text(self.adapter, self._inputs(seen, question, history), settings)
+    def stream(self, seen, question, settings=None, history=(), *, mode=None):
+        return stream_text(self.adapter, self._inputs(seen, question, history, mode), settings)
 
-    def ask(self, seen, question, settings=None, history=()):
-        return generate_text(self.adapter, self._inputs(seen, question, history), settings)[0]
+    def ask(self, seen, question, settings=None, history=(), *, mode=None):
+        return generate_text(self.adapter, self._inputs(seen, question, history, mode), settings)[0]
 
-    def _inputs(self, seen, question, history):
-        self.prompts.append(self.prompt(question, history))
+    def _inputs(self, seen, question, history, mode):
+        self.prompts.append(self.prompt(question, history, mode))
         return self.adapter.prompt_inputs(visual_prompts(1, seed=seen), self.prompts[-1:])
 
 
@@ -88,6 +89,28 @@ def test_earlier_turns_are_in_the_prompt(session):
     first = session.ask("what is it?", SHORT)
     session.ask("why?", SHORT)
     assert session.blip2.prompts[-1] == session.blip2.prompt("why?", [("what is it?", first)])
+
+
+def test_a_question_is_put_for_the_kind_of_answer_that_is_wanted():
+    session = ChatSession(TinyBlip2("t5"))
+    session.see(1)
+    session.ask("what is it?", SHORT, mode="long")
+    list(session.stream("why?", SHORT, mode="short"))
+    list(session.regenerate(SHORT, mode="long"))
+    forms = [prompt.removeprefix(prompt[: prompt.rindex("Question: ")]) for prompt in session.blip2.prompts]
+    assert forms == ["Question: what is it? Answer:", "Question: why? Short answer:", "Question: why? Answer:"]
+
+
+def test_turns_are_left_out_by_the_length_of_the_form_that_is_sent(session):
+    template, blip2 = session.blip2.adapter.template, session.blip2
+    session.history += [(f"question {n}", "yes") for n in range(3)]
+    session.budget_tokens = blip2.adapter.count_tokens(blip2.prompt("why?", session.history))
+    session.ask("why?", SHORT)
+    assert session.dropped_turns == 0
+    session.undo()
+    blip2.adapter.template = replace(template, long_question="Tell at length, {question} Answer:")
+    session.ask("why?", SHORT, mode="long")
+    assert session.dropped_turns > 0 and "Tell at length" in blip2.prompts[-1]
 
 
 def test_the_oldest_turns_are_left_out_first_and_it_says_so(session):

@@ -257,6 +257,19 @@ def test_a_kind_of_answer_sets_the_sliders_and_a_slider_leaves_it(visit):
     page.locator("#preset input:checked").wait_for(state="detached")
 
 
+def test_a_short_answer_is_asked_for_in_the_models_own_words_also_after_a_slider_was_moved(visit):
+    page = visit(DESK)
+    click_photo(page, 2)
+    short_answers(page)
+    page.locator("#settings button").first.click()
+    page.locator("#length input[type=number]").fill("16")
+    page.locator("#preset input:checked").wait_for(state="detached")
+    ask(page, "Is it day?")
+    wait_for_the_end(page)
+    page.locator("#chat .thought-group .title").click()
+    page.locator("#chat .thought-group", has_text="Question: Is it day? Short answer:").wait_for()
+
+
 def test_a_drawing_is_asked_about(visit):
     page = visit(DESK)
     short_answers(page)

@@ -59,6 +59,16 @@ def test_two_models_answer_side_by_side(loader, plain, pictures):
     assert [side.title for side in comparison.sides] == [loader.title, plain.title]
 
 
+def test_both_sides_are_asked_for_the_same_kind_of_answer(loader, pictures):
+    comparison = Comparison(loader)
+    comparison.begin(BY_QUESTION, QUESTION, pictures[0])
+    list(comparison.answer(SHORT, "short"))
+    given, withheld = (side.answer.strip() for side in comparison.sides)
+    assert given == loader.model.ask(pictures[0], QUESTION, SHORT, mode="short")
+    unheard = replace(loader.model, withholds_question=True)
+    assert withheld == unheard.ask(pictures[0], QUESTION, SHORT, mode="short")
+
+
 def test_a_second_model_that_does_not_come_leaves_the_first_side(loader, pictures):
     missing = ModelLoader("no-such-model")
     missing.start()

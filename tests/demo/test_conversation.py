@@ -1,14 +1,19 @@
 """What a visitor and the model say to each other, without a browser."""
 
+from dataclasses import replace
+
 import pytest
+from families import save_as_older
 
 from blip2_core.answer_settings import AnswerSettings
-from demo import texts
+from blip2_core.attention_maps import relevance
+from demo import insight, texts
 from demo.conversation import MOST_CHARACTERS, Conversation, suggestions
 from demo.errors import VisitorError
 from demo.gallery import photos
 from demo.limits import Limits
 from demo.loading import LoadState, ModelLoader
+from demo.settings import PRESETS
 
 SHORT = AnswerSettings(max_new_tokens=8)
 LONG = AnswerSettings(max_new_tokens=200)
@@ -88,6 +93,36 @@ def test_the_prompt_on_the_page_is_the_one_that_was_sent_with_its_history(conver
     first = ask(conversation, pictures[0])
     ask(conversation, pictures[0], "what is the picture?")
     assert conversation.exchanges[-1].prompt == loader.model.prompt("what is the picture?", [(QUESTION, first)])
+
+
+def test_a_question_is_put_for_the_kind_of_answer_and_the_map_reads_what_was_read(conversation, loader, pictures):
+    """InstructBLIP was asked for its short answers in a form of its own; the page once gave it the bare question."""
+    conversation.begin(QUESTION, pictures[0])
+    for _ in conversation.answer(SHORT, "short"):
+        pass
+    (exchange,), model = conversation.exchanges, loader.model
+    assert exchange.prompt == f"Question: {QUESTION} Short answer:"
+    assert exchange.answer.strip() == model.ask(pictures[0], QUESTION, SHORT, mode="short")
+    insight.work_out(conversation, insight.PANELS)
+    told, _ = exchange.found[insight.ROAD]
+    shapes = {station.name: station.shape for station in told.stations}
+    assert shapes["prompt"] == (model.adapter.count_tokens(model.prompt(QUESTION, mode="short")),)
+    assert shapes["question"] == (len(model.qformer_tokenizer(exchange.prompt).input_ids),)
+    expected = relevance(model, pictures[0], QUESTION, exchange.answer, mode="short").log_probability
+    assert exchange.found[insight.LOOKED].log_probability == pytest.approx(expected, abs=1e-3)
+
+
+def test_flan_t5_is_asked_for_a_description_when_one_is_wanted(tmp_path, pictures):
+    loader = ModelLoader(str(save_as_older("blip2-t5", tmp_path / "t5")), precision="fp32", device="cpu")
+    loader.start()
+    assert loader.wait(60) and loader.model is not None, loader.state.error
+    conversation = Conversation(loader)
+    for name, preset in PRESETS.items():
+        conversation.begin(name, pictures[0])
+        for _ in conversation.answer(replace(preset.settings(), max_new_tokens=4), preset.mode):
+            pass
+    prompts = [exchange.prompt.rpartition("Question: ")[2] for exchange in conversation.exchanges]
+    assert prompts == ["Short answer Short answer:", "Description Answer:", "Creative Answer:"]
 
 
 @pytest.mark.parametrize(

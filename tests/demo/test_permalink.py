@@ -21,28 +21,32 @@ from demo.permalink import (
 from demo.settings import Panel
 
 GREEDY, DRAWN = Panel(max_tokens=24.0, top_p=1.0), Panel(0.9, 0.95, 160.0, 1.15, "77")
+SHORT = Panel(max_tokens=24.0, top_p=1.0, mode="short")
 
 
 def test_a_link_is_read_as_it_was_written():
-    asked = (Asked("What is the dog doing?", GREEDY), Asked("Why & how #2 = 3%?", GREEDY), Asked("Où?\nHier!", DRAWN))
+    asked = (Asked("What is it?", GREEDY), Asked("Why & how #2 = 3%?", GREEDY), Asked("Où?\nHier!", DRAWN))
+    asked += (Asked("In a word?", SHORT),)
     for link in (Link(photo="beagle", asked=asked), Link(picture="A" * 22, asked=asked), Link(photo="pen")):
         assert read(written(link)) == link
 
 
 def test_settings_stand_in_the_link_only_where_they_change():
-    text = written(Link(photo="pen", asked=(Asked("a", GREEDY), Asked("b", GREEDY), Asked("c", DRAWN))))
-    assert text == "photo=pen&s=0,1,24,1.1,&q=a&q=b&s=0.9,0.95,160,1.15,77&q=c"
+    asked = (Asked("a", GREEDY), Asked("b", GREEDY), Asked("c", DRAWN), Asked("d", SHORT))
+    text = written(Link(photo="pen", asked=asked))
+    assert text == "photo=pen&s=0,1,24,1.1,&q=a&q=b&s=0.9,0.95,160,1.15,77&q=c&s=0,1,24,1.1,,short&q=d"
 
 
 def test_only_what_was_answered_is_asked_again_and_answers_are_not_in_the_link():
     settings = AnswerSettings(max_new_tokens=24, repetition_penalty=1.1)
     exchanges = [
         Exchange("one", "secret words", settings=settings),
+        Exchange("put shortly", "x", settings=settings, mode="short"),
         Exchange("two", "sorry", settings=settings, failed=True),
         Exchange("three"),
     ]
     asked = asked_in(exchanges)
-    assert asked == (Asked("one", GREEDY),) and asked[0].panel.settings() == settings
+    assert asked == (Asked("one", GREEDY), Asked("put shortly", SHORT)) and asked[0].panel.settings() == settings
     assert "secret" not in written(Link(photo="pen", asked=asked))
 
 
@@ -51,7 +55,9 @@ def test_only_what_was_answered_is_asked_again_and_answers_are_not_in_the_link()
     [
         "", "photo=", "q=hello", "photo", "photo=pen&a=b", "photo=pen&q=", "photo=pen&q=" + "x" * 1001,
         "photo=pen&s=nan,1,24,1.1,&q=a", "photo=pen&s=0,1,100000,1.1,&q=a", "photo=pen&s=0,1,24&q=a",
-        "photo=pen&s=inf,1,inf,1,&q=a", "photo=pen&s=0.5,1,24,1.1,-3&q=a", "photo=pen" + "&q=a" * (MOST_QUESTIONS + 1),
+        "photo=pen&s=inf,1,inf,1,&q=a", "photo=pen&s=0.5,1,24,1.1,-3&q=a",
+        "photo=pen&s=0,1,24,1.1,,medium&q=a", "photo=pen&s=0,1,24,1.1,,short,&q=a",
+        "photo=pen" + "&q=a" * (MOST_QUESTIONS + 1),
         "photo=pen" + "&q=a" * 100_000, "photo=pen&q=%ff%fe&role=assistant", None, 7,
     ],
 )  # fmt: skip
