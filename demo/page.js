@@ -1,4 +1,4 @@
-/* What Gradio cannot do by itself: a drawing board, pictures pasted with Ctrl+V, and a click on a hidden button.
+/* What Gradio cannot do by itself: a drawing board, pictures pasted with Ctrl+V or dropped anywhere, a hidden button.
    Pictures go to the server through the hidden upload button, as any other file. */
 
 window.page = (() => {
@@ -95,6 +95,31 @@ window.page = (() => {
     event.preventDefault();
     event.stopPropagation();
     hand(file);
+  }, true);
+
+  /* A file that is dropped beside the picture's empty place would be opened by the browser, and one on a picture that
+     is there would only take that away; in both cases the conversation would be gone. What is dragged from the page
+     itself, a photograph for one, stays where it is. */
+  let ownDrag = false;
+
+  function brings(event) {
+    const left = event.target.closest?.("#picture") && !find("#picture img"); /* to Gradio, which does it well */
+    if (left || !event.dataTransfer?.types.includes("Files")) return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  }
+
+  document.addEventListener("dragstart", () => (ownDrag = true));
+  document.addEventListener("dragend", () => (ownDrag = false));
+  document.addEventListener("dragover", (event) => {
+    if (brings(event)) event.dataTransfer.dropEffect = ownDrag ? "none" : "copy";
+  }, true);
+  document.addEventListener("drop", (event) => {
+    if (!brings(event) || ownDrag) return;
+    const files = [...event.dataTransfer.files];
+    const file = files.find(({ type }) => type.startsWith("image/")) ?? files[0];
+    if (file) hand(file);
   }, true);
 
   /* links to conversations: the server knows what stands behind the "#", the browser knows what stands before it */

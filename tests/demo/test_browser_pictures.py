@@ -1,0 +1,98 @@
+"""The ways in which a picture comes to the real page in a real browser, beyond the gallery."""
+
+import pytest
+from test_browser import (
+    COLOURS,
+    DESK,
+    address,
+    answers,
+    ask,
+    chromium,
+    click_photo,
+    short_answers,
+    visit,
+    wait_for_the_end,
+)
+
+from blip2_core.image import open_image
+from demo import texts
+
+__all__ = ["address", "chromium", "visit"]  # fixtures
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def blue(tmp_path) -> str:
+    """A plain picture, to be known again."""
+    from PIL import Image
+
+    Image.new("RGB", (64, 48), (0, 0, 255)).save(tmp_path / "blue.png")
+    return str(tmp_path / "blue.png")
+
+
+def drop(page, place: str, *files: str) -> None:
+    """Drop files of the visitor's computer on a part of the page, as the browser's own drag and drop does it."""
+    box = page.locator(place).bounding_box()
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": list(files), "dragOperationsMask": 1}
+        browser.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
+
+
+def colours_of(page) -> set[tuple[int, ...]]:
+    return {tuple(colour) for colour in page.evaluate(COLOURS, page.locator("#picture img").get_attribute("src"))}
+
+
+def wait_for_another_picture(page, before: str | None) -> None:
+    page.wait_for_function(
+        "before => ![null, before].includes(document.querySelector('#picture img')?.getAttribute('src') ?? null)",
+        arg=before,
+    )
+
+
+@pytest.mark.parametrize("place", ["#picture", "#chat", "#question textarea", "#title"])
+def test_a_picture_is_dropped_anywhere_on_the_page(visit, blue, place):
+    page, uploads = visit(DESK), []
+    page.on("request", lambda request: uploads.append(request) if "/upload" in request.url else None)
+    drop(page, place, blue)
+    wait_for_another_picture(page, None)
+    assert colours_of(page) == {(0, 0, 255)} and page.url.startswith("http://127.0.0.1")
+    page.get_by_role("button", name=texts.GENERIC_QUESTIONS[1]).wait_for()
+    page.wait_for_timeout(1000)  # a second upload of the same drop would come now
+    assert len([sent for sent in uploads if sent.method == "POST"]) == 1
+
+
+@pytest.mark.parametrize("place", ["#picture img", "#chat"])
+def test_a_picture_dropped_during_a_conversation_takes_the_place_of_the_one_before(visit, blue, place):
+    """The browser once opened the file in place of the page, and the conversation was gone."""
+    page = visit(DESK)
+    short_answers(page)
+    click_photo(page, 1)
+    ask(page, "what is it?")
+    wait_for_the_end(page)
+    before = page.locator("#picture img").get_attribute("src")
+    drop(page, place, blue)
+    wait_for_another_picture(page, before)
+    page.get_by_text(texts.NEW_CONVERSATION).wait_for()
+    assert colours_of(page) == {(0, 0, 255)}
+
+
+def test_a_dropped_file_that_is_no_picture_leaves_the_page_and_its_conversation(visit, tmp_path):
+    page = visit(DESK)
+    short_answers(page)
+    click_photo(page, 1)
+    ask(page, "what is it?")
+    wait_for_the_end(page)
+    said = answers(page)
+    (tmp_path / "letter.txt").write_text("not a picture")
+    drop(page, "#chat", str(tmp_path / "letter.txt"))
+    page.get_by_text(texts.UNREADABLE_PICTURE).or_(page.locator(".toast-body")).first.wait_for()
+    assert answers(page) == said and page.url.startswith("http://127.0.0.1")
+
+
+def test_a_photograph_of_the_gallery_that_is_dragged_about_stays_where_it_is(visit):
+    page = visit(DESK)
+    page.locator("#gallery img").first.drag_to(page.locator("#chat"))
+    page.wait_for_timeout(1000)
+    assert page.locator("#picture img").count() == 0 and page.locator("#title h1").is_visible()
