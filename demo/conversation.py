@@ -42,6 +42,7 @@ class Conversation:
     Attributes:
         exchanges: oldest first; the last may be on its way.
         running: whether an answer is on its way.
+        explained: the exchange that the visitor wants explained; None for the last one.
     """
 
     def __init__(self, loader: ModelLoader, limits: Limits | None = None) -> None:
@@ -248,12 +249,13 @@ class Conversation:
         self._note = texts.NEW_MODEL if spoken else ""
 
     def _add(self, question: str) -> None:
-        self._stopping = False
+        self._stopping, self.explained = False, None
         self._pending = Exchange(question)
         self.exchanges.append(self._pending)
 
     def _begin_anew(self, *, note: str) -> None:
         self.exchanges: list[Exchange] = []
+        self.explained: Exchange | None = None
         self._pending = None
         self._note = note
         if self._session is not None:

@@ -1,4 +1,6 @@
-"""Two panels below the conversation: where the model looked for the last answer, and the road that it took.
+"""Two panels below the conversation: where the model looked for an answer, and the road that it took.
+
+It is the last answer, until the visitor chooses another one.
 
 Nothing is worked out before a visitor opens a panel, for the map costs a pass back through the model; then it is kept
 beside the answer it belongs to. A panel that stays open follows the conversation to the next answer.
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 LOOKED, ROAD = "looked", "road"
 PANELS = (LOOKED, ROAD)
 STRONG = 0.75  # opacity of the map, 0-1
+LONGEST_NAME = 60  # characters of a question in the list of answers
 WORDS = 3  # shown for each soft visual prompt
 SET_HEAT = "(on, strength) => page.setHeat(on, strength)"
 
@@ -38,6 +41,7 @@ class LookedParts:
 
     Args:
         panel: what is opened.
+        which: whose answer is explained; hidden where there is one.
         view: what stands in it.
         on: whether the map is shown.
         strength: its opacity.
@@ -46,6 +50,7 @@ class LookedParts:
     """
 
     panel: gr.Accordion
+    which: gr.Dropdown
     view: gr.HTML
     on: gr.Checkbox
     strength: gr.Slider
@@ -69,6 +74,7 @@ class RoadParts:
 def build_looked() -> LookedParts:
     """The panel with the map, folded."""
     with gr.Accordion(shown("LOOKED"), open=False, elem_id="looked") as panel:
+        which = gr.Dropdown([], label=shown("LOOKED_WHICH"), visible=False, filterable=False, elem_id="looked-which")
         view = gr.HTML(in_each(lambda: note(texts.INSIGHT_HINTS[LOOKED])), elem_id="looked-view", padding=False)
         with gr.Row(elem_id="looked-tools"):
             on = gr.Checkbox(True, label=shown("LOOKED_ON"), container=False, min_width=120, elem_id="looked-on")
@@ -76,7 +82,7 @@ def build_looked() -> LookedParts:
                 0, 1, STRONG, step=0.05, label=shown("LOOKED_STRENGTH"), min_width=200, scale=2, buttons=[],
                 elem_id="looked-strength",
             )  # fmt: skip
-    return LookedParts(panel, view, on, strength, gr.State(()), gr.State(0))
+    return LookedParts(panel, which, view, on, strength, gr.State(()), gr.State(0))
 
 
 def build_road() -> RoadParts:
@@ -93,22 +99,23 @@ def connect(parts: "Parts") -> None:
     for name, panel in ((LOOKED, looked.panel), (ROAD, road.panel)):
         follow(panel.expand(_marking(name, is_open=True), looked.opened, looked.opened, **QUICK), parts)
         panel.collapse(_marking(name, is_open=False), looked.opened, looked.opened, **QUICK)
+    follow(looked.which.input(choose, [parts.conversation, looked.which], None, **QUICK), parts)
     looked.wanted.change(work_out, [parts.conversation, looked.opened], [looked.view, road.view], **MODEL)
 
 
 def follow(event: Any, parts: "Parts") -> None:
-    """Draw the panels anew after an event that may have changed which answer is the last."""
+    """Draw the panels anew after an event that may have changed which answer is explained."""
     looked = parts.looked
-    drawn = [looked.view, parts.road.view, looked.wanted]
+    drawn = [looked.view, parts.road.view, looked.wanted, looked.which]
     event.then(refresh, [parts.conversation, looked.opened, looked.wanted], drawn, **QUICK)
 
 
 def refresh(conversation: Conversation, opened: Any, wanted: int) -> list:
-    """What stands in each panel, from what is known already; raises the counter where something is missing."""
+    """What stands in each panel and the answers to choose from; raises the counter where something is missing."""
     exchange = answered(conversation)
     shown = [_view(conversation, exchange, name, is_open=name in opened) for name in PANELS]
     missing = exchange is not None and any(name in opened and name not in exchange.found for name in PANELS)
-    return [*shown, wanted + 1 if missing else gr.skip()]
+    return [*shown, wanted + 1 if missing else gr.skip(), _answers(conversation, exchange)]
 
 
 def work_out(conversation: Conversation, opened: Any) -> list:
@@ -129,12 +136,29 @@ def work_out(conversation: Conversation, opened: Any) -> list:
     return [refused.get(name) or _view(conversation, exchange, name, is_open=name in opened) for name in PANELS]
 
 
-def answered(conversation: Conversation) -> Exchange | None:
-    """The last exchange, if the model has answered it in words."""
+def choose(conversation: Conversation, place: Any) -> None:
+    """Explain another answer from now on, until the next question; a browser can send any place."""
     exchanges = list(conversation.exchanges)
-    if not exchanges or conversation.running or not exchanges[-1].remembered:
+    fits = isinstance(place, int) and not isinstance(place, bool) and 0 <= place < len(exchanges)
+    conversation.explained = exchanges[place] if fits else None
+
+
+def answered(conversation: Conversation) -> Exchange | None:
+    """The exchange to explain, the chosen one or the last, if the model has answered it in words."""
+    exchanges = list(conversation.exchanges)
+    if not exchanges or conversation.running:
         return None
-    return exchanges[-1]
+    chosen = conversation.explained if conversation.explained in exchanges else exchanges[-1]
+    return chosen if chosen.remembered else None
+
+
+def _answers(conversation: Conversation, exchange: Exchange | None) -> gr.Dropdown:
+    """The list of answers, shown if there is a choice."""
+    exchanges = list(conversation.exchanges)
+    places = [place for place, one in enumerate(exchanges) if one.remembered]
+    names = [(f"{place + 1}. {texts.short(exchanges[place].question, LONGEST_NAME)}", place) for place in places]
+    value = exchanges.index(exchange) if exchange in exchanges else None
+    return gr.Dropdown(names, value=value, visible=len(names) > 1)
 
 
 def find_looked(conversation: Conversation, exchange: Exchange) -> Any:

@@ -58,9 +58,14 @@ def wrong(answers: dict[str, str], *, nothing_else: bool = False) -> str:
     """The questions about a photograph that the model gets wrong, folded unless there are no others, as HTML."""
     if not answers:
         return ""
-    rows = "".join(f"<li>{escape(asked)} <q>{escape(_short(told))}</q></li>" for asked, told in answers.items())
+    rows = "".join(f"<li>{escape(asked)} <q>{escape(short(told))}</q></li>" for asked, told in answers.items())
     title = say("WRONG_ONE") if len(answers) == 1 else say("WRONG").format(count=len(answers))
     return f'<details{" open" if nothing_else else ""}><summary>{title}</summary><ul lang="en">{rows}</ul></details>'
+
+
+def short(text: str, most: int = 120) -> str:
+    """The beginning of a text that is longer than so many characters, cut between words."""
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
 
 
 def side(title: str, answer: str, facts: str) -> str:
@@ -155,7 +160,3 @@ def _decimal(number: float) -> str:
 
 def _percent(fraction: float | None) -> str:
     return "" if fraction is None else " " + say("PERCENT").format(number=round(fraction * 100))
-
-
-def _short(text: str, most: int = 120) -> str:
-    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"

@@ -275,6 +275,7 @@ INSIGHT_HINTS = {
     "road": "Frag etwas über das Bild. Dann steht hier der Weg deiner Frage, Schritt für Schritt, mit echten Zahlen.",
 }
 LOOKED = "Wohin es gesehen hat"
+LOOKED_WHICH = "Welche Antwort, hier und in „Wie es funktioniert“"
 LOOKED_ON = "Karte zeigen"
 LOOKED_STRENGTH = "Deckkraft"
 LOOKED_LESS, LOOKED_MORE = "weniger", "mehr von Bedeutung"

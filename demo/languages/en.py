@@ -244,6 +244,7 @@ INSIGHT_HINTS = {
     "road": "Ask about the picture. Then this shows the road of your question, step by step, with real numbers.",
 }
 LOOKED = "Where it looked"
+LOOKED_WHICH = "Which answer, here and in “How it works”"
 LOOKED_ON = "Show the map"
 LOOKED_STRENGTH = "Strength"
 LOOKED_LESS, LOOKED_MORE = "less", "more relevant"

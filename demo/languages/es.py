@@ -273,6 +273,7 @@ INSIGHT_HINTS = {
     "road": "Pregunta sobre la imagen. Aquí se ve entonces el camino de tu pregunta, paso a paso, con números reales.",
 }
 LOOKED = "Dónde miró"
+LOOKED_WHICH = "Qué respuesta, aquí y en «Cómo funciona»"
 LOOKED_ON = "Mostrar el mapa"
 LOOKED_STRENGTH = "Opacidad"
 LOOKED_LESS, LOOKED_MORE = "menos", "más importante"

@@ -279,6 +279,7 @@ INSIGHT_HINTS = {
     "road": "Pose une question sur l'image. Ici apparaît alors le chemin de ta question, pas à pas, en vrais nombres.",
 }
 LOOKED = "Où il a regardé"
+LOOKED_WHICH = "Quelle réponse, ici et dans « Comment ça marche »"
 LOOKED_ON = "Montrer la carte"
 LOOKED_STRENGTH = "Opacité"
 LOOKED_LESS, LOOKED_MORE = "moins", "plus important"

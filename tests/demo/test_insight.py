@@ -36,7 +36,7 @@ def passes(loader):
 def test_nothing_is_worked_out_before_a_panel_is_opened(conversation, pictures, passes):
     ask(conversation, pictures[0])
     passes.clear()
-    looked, road, wanted = insight.refresh(conversation, (), 0)
+    looked, road, wanted, _ = insight.refresh(conversation, (), 0)
     assert texts.INSIGHT_HINTS["looked"] in looked and texts.INSIGHT_HINTS["road"] in road
     assert wanted["__type__"] == "update" and passes == []
     assert insight.refresh(conversation, OPEN, 0)[2] == 1
@@ -81,6 +81,35 @@ def test_the_map_belongs_to_the_last_answer_and_goes_with_a_new_picture(conversa
     assert insight.refresh(conversation, OPEN, 0)[0] == first
     conversation.show(pictures[1])
     assert texts.INSIGHT_HINTS["looked"] in insight.refresh(conversation, OPEN, 0)[0]
+
+
+def test_an_earlier_answer_is_explained_when_it_is_chosen_until_the_next_question(conversation, loader, pictures):
+    ask(conversation, pictures[0])
+    assert not insight.refresh(conversation, OPEN, 0)[3].visible
+    ask(conversation, pictures[0], "what is the color the " + "picture is the color the " * 2 + "?")
+    which = insight.refresh(conversation, OPEN, 0)[3]
+    assert which.visible and which.value == 1 and [place for _, place in which.choices] == [0, 1]
+    assert which.choices[0][0] == f"1. {QUESTION}" and which.choices[1][0].endswith(" …")
+    insight.choose(conversation, 0)
+    assert insight.refresh(conversation, OPEN, 0)[2] == 1 and insight.refresh(conversation, OPEN, 0)[3].value == 0
+    looked, road = insight.work_out(conversation, BOTH)
+    assert QUESTION in looked and QUESTION in road and "what is the color the" not in looked + road
+    first = conversation.exchanges[0]
+    alone = relevance(loader.model, pictures[0], QUESTION, first.answer)
+    assert first.found[insight.LOOKED].log_probability == pytest.approx(alone.log_probability, abs=1e-3)
+    ask(conversation, pictures[0], "and now?")
+    assert insight.answered(conversation) is conversation.exchanges[-1]
+
+
+def test_a_chosen_answer_that_was_taken_back_gives_way_to_the_last(conversation, pictures):
+    for question in (QUESTION, "how many dogs?"):
+        ask(conversation, pictures[0], question)
+    insight.choose(conversation, 1)
+    conversation.undo()
+    assert insight.answered(conversation) is conversation.exchanges[0]
+    for forged in (7, -1, True, "0", None, [0]):
+        insight.choose(conversation, forged)
+        assert insight.answered(conversation) is conversation.exchanges[0]
 
 
 def test_while_an_answer_is_on_its_way_there_is_no_map(conversation, pictures):
