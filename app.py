@@ -110,7 +110,8 @@ def main(argv: list[str] | None = None) -> int:
         return BAD_INPUT
     page = build_page(loader, limits=limits, web=args.web_pictures, extras=extras)
     try:
-        address = serve(page, loader, host=args.host, port=args.port, share=args.share, accounts=accounts)
+        where = {"host": args.host, "port": args.port, "share": args.share}
+        address = serve(page, loader, **where, accounts=accounts, limits=limits)
     except OSError:
         print(f"error: {args.host}:{args.port} is taken or not allowed. Try --port {args.port + 1}.", file=sys.stderr)
         return BAD_INPUT

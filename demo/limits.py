@@ -4,10 +4,14 @@ A session is what a browser says it is, and an address may be forged behind a pr
 stranger. What does is that one answer is written at a time, each has a deadline, and only so many may wait.
 """
 
+import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from . import texts
@@ -16,7 +20,9 @@ from .errors import VisitorError
 LARGEST_FILE = 15_000_000  # bytes
 LARGEST_BODY = LARGEST_FILE * 4 // 3 + 100_000  # bytes; a picture may come inside JSON, as base64
 MOST_SESSIONS = 500  # conversations that are kept; the one that was quiet longest goes first
+LOOK_AGAIN = 5.0  # seconds until that folder is looked through again
 _MOST_ADDRESSES = 10_000
+_A_PICTURE = 64_000  # bytes; JSON as long as this has one inside
 
 
 class Bucket:
@@ -54,6 +60,7 @@ class Limits:
         seconds_an_answer: then it is cut off.
         waiting: visitors who wait for an answer; the next one is asked to come back later.
         turns: questions about one picture.
+        bytes_uploaded: in the folder of uploads, which stay there for an hour.
     """
 
     questions_a_minute: float = 30
@@ -63,6 +70,7 @@ class Limits:
     seconds_an_answer: float = 120.0
     waiting: int = 32
     turns: int = 50
+    bytes_uploaded: int = 4_000_000_000
 
 
 class Guard:
@@ -92,6 +100,10 @@ class Guard:
         """Count a picture; otherwise as `question`."""
         self._count("picture", request, self.limits.pictures_a_minute)
 
+    def upload(self, address: str | None) -> None:
+        """Count an upload of an address, whose session nobody knows yet; otherwise as `question`."""
+        _expect_no_wait(self._bucket("upload", f"address {address}", 4 * self.limits.pictures_a_minute).take())
+
     def model(self, request: Any) -> None:
         """Count a change of the model, of which a minute has few; otherwise as `question`."""
         self._count("model", request, self.limits.models_a_minute)
@@ -109,12 +121,10 @@ class Guard:
             return
         address = getattr(getattr(request, "client", None), "host", None)
         session = getattr(request, "session_hash", None) or f"none at {address}"
-        wait = max(
+        _expect_no_wait(max(
             self._bucket(what, f"session {session}", a_minute).take(),
             self._bucket(what, f"address {address}", 4 * a_minute).take(),
-        )
-        if wait:
-            raise VisitorError(texts.TOO_OFTEN.format(seconds=max(1, round(wait))))
+        ))  # fmt: skip
 
     def _bucket(self, what: str, who: str, a_minute: float) -> Bucket:
         with self._lock:
@@ -123,6 +133,102 @@ class Guard:
             while len(self._buckets) > _MOST_ADDRESSES:
                 self._buckets.popitem(last=False)
             return bucket
+
+
+def _expect_no_wait(seconds: float) -> None:
+    if seconds:
+        raise VisitorError(texts.TOO_OFTEN.format(seconds=max(1, round(seconds))))
+
+
+class Room:
+    """How much a folder may still take: it is looked through every few seconds, and what comes in between is counted.
+
+    Args:
+        folder: which one; it need not be there.
+        most: bytes in it, all files together.
+    """
+
+    def __init__(self, folder: str | Path, most: int) -> None:
+        self._folder, self._most = str(folder), most
+        self._taken, self._looked_at = 0, -LOOK_AGAIN
+        self._lock = threading.Lock()
+
+    def fits(self, count: int) -> bool:
+        """Whether there is room for so many bytes more."""
+        with self._lock:
+            if time.monotonic() - self._looked_at >= LOOK_AGAIN:
+                self._taken, self._looked_at = _bytes_in(self._folder), time.monotonic()
+            return self._taken + max(1, count) <= self._most
+
+    def add(self, count: int) -> None:
+        """Count bytes that came."""
+        with self._lock:
+            self._taken += count
+
+
+def _bytes_in(folder: str) -> int:
+    """Of all files in a folder and below it; those that go meanwhile are none."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(place, name), follow_symlinks=False).st_size
+            except OSError:
+                continue
+    return total
+
+
+class UploadLimit:
+    """Refuses uploads of an address that sends too many, and all pictures once too many lie here (ASGI middleware).
+
+    Gradio writes each to disk before anything of ours sees it, and deletes it an hour later.
+    """
+
+    def __init__(self, app: Any, guard: Guard, room: Room) -> None:
+        self.app, self.guard, self.room = app, guard, room
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        """Pass a request on, unless it is refused."""
+        import anyio
+
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return await self.app(scope, receive, send)
+        is_upload, length = scope["path"].rstrip("/").endswith("/upload"), _announced(scope)
+        try:
+            if is_upload:
+                self.guard.upload((scope.get("client") or (None,))[0])
+        except VisitorError as error:
+            await _read_away(receive)
+            return await _refused(str(error), 429)(scope, receive, send)
+        if not is_upload and length <= _A_PICTURE:
+            return await self.app(scope, receive, send)
+        if not await anyio.to_thread.run_sync(self.room.fits, length):
+            await _read_away(receive)
+            return await _refused(texts.NO_ROOM, 507)(scope, receive, send)
+
+        async def counted() -> dict:
+            message = await receive()
+            self.room.add(len(message.get("body", b"")))  # what is only announced takes no room from others
+            return message
+
+        await self.app(scope, counted, send)
+
+
+class LineLimit:
+    """Refuses calls of `/ask` while so many wait for the model that no more should (ASGI middleware).
+
+    Gradio has a bound of its own, but says it in words that are not for people.
+    """
+
+    def __init__(self, app: Any, length: Callable[[], int], most: int) -> None:
+        self.app, self.length, self.most = app, length, most
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        """Pass a request on, unless it is refused."""
+        asks = scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rstrip("/").endswith("/ask")
+        if asks and self.length() >= self.most:
+            return await _refused(texts.FULL, 503)(scope, receive, send)
+        await self.app(scope, receive, send)
 
 
 class BodyLimit:
@@ -139,7 +245,7 @@ class BodyLimit:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         if _announced(scope) > self.most:
-            return await _refuse(scope, receive, send)
+            return await _refused(texts.LARGE_BODY, 413)(scope, receive, send)
         left = self.most
 
         async def counted() -> dict:
@@ -158,12 +264,20 @@ class BodyLimit:
         await self.app(scope, counted, answer)
 
 
+async def _read_away(receive: Any) -> None:
+    """Read a body to its end, keeping nothing: whoever is still sending does not hear why they are refused."""
+    with suppress(ValueError):  # of `BodyLimit`
+        while (await receive()).get("more_body"):
+            pass
+
+
 def _announced(scope: dict) -> int:
     value = dict(scope["headers"]).get(b"content-length", b"0")
     return int(value) if value.isdigit() else 0
 
 
-async def _refuse(scope: dict, receive: Any, send: Any) -> None:
+def _refused(sentence: str, status: int) -> Callable:
+    """An answer that says why there is no other (ASGI)."""
     from starlette.responses import JSONResponse
 
-    await JSONResponse({"detail": texts.LARGE_BODY}, status_code=413)(scope, receive, send)
+    return JSONResponse({"detail": sentence}, status_code=status)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import gallery
 from .languages import COOKIE, LANGUAGES, translations
-from .limits import LARGEST_FILE, MOST_SESSIONS, BodyLimit, Limits
+from .limits import LARGEST_FILE, MOST_SESSIONS, BodyLimit, Guard, Limits, LineLimit, Room, UploadLimit
 from .loading import ModelLoader
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ class WithoutText:
 
 
 def serve(
-    page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share: bool, accounts: "Accounts | None" = None
-) -> str:
+    page: "gr.Blocks", loader: ModelLoader, *, host: str, port: int, share: bool, accounts: "Accounts | None" = None,
+    limits: Limits | None = None,
+) -> str:  # fmt: skip
     """Serve the page from now on; returns its address.
 
     Args:
@@ -68,6 +69,7 @@ def serve(
         port: the port to listen on.
         share: also through a public tunnel of Gradio's makers.
         accounts: who may use it; None lets everybody in.
+        limits: how much a visitor may ask for.
 
     Raises:
         OSError: the port is taken.
@@ -82,7 +84,9 @@ def serve(
         max_file_size=LARGEST_FILE, allowed_paths=[str(gallery.FOLDER)], run_history=False, enable_monitoring=False,
         ssr_mode=False, pwa=False, mcp_server=_has_mcp(), footer_links=["api", "settings"], theme=_theme(),
         css_paths=STYLE, head=_head(), i18n=_translations(page), state_session_capacity=MOST_SESSIONS,
-        app_kwargs={"routes": [_health_route(loader)], "middleware": [*_door(accounts), _limit()]},
+        app_kwargs={
+            "routes": [_health_route(loader)], "middleware": [*_door(accounts), *_limits(page, limits or Limits())]
+        },
     )  # fmt: skip
     if accounts and page.mcp_server_obj:  # which asks the page itself, and needs an account like everybody
         page.mcp_server_obj._local_url = local.replace("://", "://{}:{}@".format(*accounts.own), 1)
@@ -115,10 +119,15 @@ def _door(accounts: "Accounts | None") -> list[Any]:
     return [middleware(accounts)]
 
 
-def _limit() -> Any:
+def _limits(page: "gr.Blocks", limits: Limits) -> list[Any]:
+    from gradio.utils import get_upload_folder
     from starlette.middleware import Middleware
 
-    return Middleware(BodyLimit)
+    return [
+        Middleware(BodyLimit),
+        Middleware(UploadLimit, guard=Guard(limits), room=Room(get_upload_folder(), limits.bytes_uploaded)),
+        Middleware(LineLimit, length=lambda: len(page._queue), most=limits.waiting),
+    ]
 
 
 def _health_route(loader: ModelLoader) -> Any:

@@ -178,6 +178,9 @@ TOO_OFTEN = "Das war viel auf einmal. Bitte versuche es in {seconds} Sekunden wi
 FULL = "Gerade fragen viele Leute. Bitte versuche es in einer Minute wieder."
 MANY_TURNS = "Dieses Gespräch hat {most} Fragen, mehr gehen nicht. Drücke „Leeren“, um ein neues zu beginnen."
 LARGE_BODY = "Die Anfrage ist zu groß: Bilder bis 15 MB passen."
+NO_ROOM = (
+    "Der Rechner dieser Seite hat gerade keinen Platz für weitere Bilder. Bitte versuche es in einer Stunde wieder."
+)
 WEB_ADDRESS = "Bitte gib die öffentliche Webadresse eines Bildes an; sie beginnt mit https:// oder http://."
 WEB_NO_ANSWER = "Das Bild konnte von dieser Adresse nicht geholt werden. Speichere es und zieh es stattdessen hierher."
 WEB_TOO_LARGE = "Das Bild hinter dieser Adresse ist größer als {most} MB. Speichere es kleiner und zieh es hierher."

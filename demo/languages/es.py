@@ -179,6 +179,7 @@ TOO_OFTEN = "Ha sido mucho de una vez. Inténtalo de nuevo dentro de {seconds} s
 FULL = "Mucha gente está preguntando ahora. Inténtalo de nuevo dentro de un minuto."
 MANY_TURNS = "Esta conversación tiene {most} preguntas, el máximo. Pulsa «Vaciar» para empezar otra."
 LARGE_BODY = "La petición es demasiado grande: caben imágenes de 15 MB como mucho."
+NO_ROOM = "El ordenador de esta página no tiene sitio para más imágenes ahora. Inténtalo de nuevo dentro de una hora."
 WEB_ADDRESS = "Da la dirección web pública de una imagen; empieza por https:// o http://."
 WEB_NO_ANSWER = "No se pudo traer la imagen de esta dirección. Guárdala y suéltala aquí."
 WEB_TOO_LARGE = "La imagen de esta dirección pasa de {most} MB. Guárdala más pequeña y suéltala aquí."

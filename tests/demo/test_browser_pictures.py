@@ -14,7 +14,6 @@ from test_browser import (
     wait_for_the_end,
 )
 
-from blip2_core.image import open_image
 from demo import texts
 
 __all__ = ["address", "chromium", "visit"]  # fixtures

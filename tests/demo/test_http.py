@@ -29,7 +29,7 @@ def serve_page(loader, cache, monkeypatch_context, limits: Limits, extras: Extra
     monkeypatch_context.setenv("GRADIO_TEMP_DIR", str(cache))
     monkeypatch_context.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     page = build_page(loader, limits=limits, extras=extras)
-    return page, serve(page, loader, host="127.0.0.1", port=free_port(), share=False)
+    return page, serve(page, loader, host="127.0.0.1", port=free_port(), share=False, limits=limits)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(loader, cache):
     with pytest.MonkeyPatch.context() as context:
-        page, page.found_at = serve_page(loader, cache, context, Limits(questions_a_minute=1000))
+        page, page.found_at = serve_page(
+            loader, cache, context, Limits(questions_a_minute=1000, pictures_a_minute=1000)
+        )
         yield page
         page.close(verbose=False)
 

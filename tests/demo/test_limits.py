@@ -6,7 +6,7 @@ import pytest
 
 from demo import limits
 from demo.errors import VisitorError
-from demo.limits import Bucket, Guard, Limits
+from demo.limits import LOOK_AGAIN, Bucket, Guard, Limits, Room
 
 
 @pytest.fixture
@@ -57,3 +57,28 @@ def test_only_so_many_sessions_are_remembered(clock, monkeypatch):
     for number in range(50):
         guard.question(visitor(session=str(number)))
     assert len(guard._buckets) == 4
+
+
+def test_an_address_may_upload_so_often_and_no_session_helps(clock):
+    guard = Guard(Limits(pictures_a_minute=2))
+    for _ in range(8):
+        guard.upload("1.1.1.1")
+    with pytest.raises(VisitorError, match="try again in 8 seconds"):
+        guard.upload("1.1.1.1")
+    guard.upload("2.2.2.2")
+    guard.picture(visitor())
+
+
+def test_a_folder_takes_no_more_than_it_may_until_files_are_deleted(clock, tmp_path):
+    room = Room(tmp_path, most=100)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "a").write_bytes(b"x" * 60)
+    assert room.fits(40) and room.fits(40) and not room.fits(41)
+    room.add(30)
+    assert room.fits(10) and not room.fits(11)
+    room.add(10)
+    (tmp_path / "below" / "a").unlink()
+    assert not room.fits(0)
+    clock.now += LOOK_AGAIN
+    assert room.fits(100)
+    assert Room(tmp_path / "not there", most=1).fits(1)
