@@ -5,7 +5,7 @@ What a link says stands in `permalink.py`; the pictures behind some links lie in
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ class LinkParts:
         consent: goes on although the picture has to be kept.
         forget: deletes the kept picture.
         kept: which picture of this visitor was kept, and its id.
-        linked: questions of an opened link that are still to be asked.
+        linked: an opened link whose questions are still to be asked.
     """
 
     button: gr.Button
@@ -145,16 +145,15 @@ def _made(conversation: Conversation, kept: tuple[str, str], pictures: KeptPictu
         raise VisitorError(texts.NO_PICTURE)
     if not Path(picture).is_file():
         raise VisitorError(texts.LOST_PICTURE)
-    asked = permalink.asked_in(list(conversation.exchanges))
+    link = permalink.Link(asked=permalink.asked_in(list(conversation.exchanges)), model=conversation.loader.title)
     if name := permalink.photo_name(picture):
-        text = permalink.written(permalink.Link(photo=name, asked=asked))
-        return _shown("linked", texts.LINK_TO_PHOTO, text=text, kept=kept)
-    permalink.written(permalink.Link(picture="." * 22, asked=asked))  # says now what would be refused afterwards
+        return _shown("linked", texts.LINK_TO_PHOTO, text=permalink.written(replace(link, photo=name)), kept=kept)
+    permalink.written(replace(link, picture="." * 22))  # says now what would be refused afterwards
     if pictures is None:
         raise VisitorError(texts.LINK_GALLERY_ONLY)
     lifetime = texts.days(pictures.days)
     if kept[0] == picture:
-        text = permalink.written(permalink.Link(picture=kept[1], asked=asked))
+        text = permalink.written(replace(link, picture=kept[1]))
         return _shown("linked kept", texts.LINK_TO_PICTURE.format(days=lifetime), text=text, kept=kept)
     return _shown("consent", texts.LINK_CONSENT.format(days=lifetime), kept=kept)
 
@@ -182,18 +181,22 @@ def _opened(text: str, request: gr.Request, guard: Guard, pictures: KeptPictures
     except VisitorError as error:
         return refused(error, len(nothing))
     settings = list(link.asked[-1].panel.values) if link.asked else nothing[2:]
-    return [path, link.asked, *settings]
+    return [path, link if link.asked else None, *settings]
 
 
-def _ask_again(conversation: Conversation, picture: str | None, linked: Any, count: Any) -> Iterator[list]:
+def _ask_again(
+    conversation: Conversation, picture: str | None, linked: permalink.Link | None, count: Any
+) -> Iterator[list]:
     """Ask the questions of a link one after the other; nothing happens on the pictures of others."""
-    if not linked or picture is None:
+    if linked is None or picture is None:
         yield [gr.skip()] * 8  # Gradio empties the outputs of a generator that yields nothing
         return
     began = time.monotonic()
-    conversation.note(texts.FROM_LINK)
+    here = conversation.loader.title
+    another = linked.was_answered_by_another(here)
+    conversation.note(texts.FROM_OTHER_MODEL.format(model=linked.model, here=here) if another else texts.FROM_LINK)
     try:
-        for place, asked in enumerate(linked):
+        for place, asked in enumerate(linked.asked):
             if place and time.monotonic() - began > conversation.limits.seconds_an_answer:
                 raise VisitorError(texts.LINK_CUT)
             if conversation.picture != picture or (place and conversation.stopped):

@@ -2,15 +2,17 @@
 
 All of it stands in the link itself, behind the "#", which a browser keeps from every server on the way:
 
-    #photo=beagle&s=0,1,96,1.1,&q=What+is+the+dog+doing%3F&q=And+now%3F
+    #photo=beagle&m=pocket&s=0,1,96,1.1,&q=What+is+the+dog+doing%3F&q=And+now%3F
 
 `photo` is a photograph of the gallery. A picture of the visitor's own cannot stand in a link; `picture` is then the id
-under which this machine keeps a copy for some days (`kept_pictures.py`). Each `s` sets how the questions after it are
+under which this machine keeps a copy for some days (`kept_pictures.py`). `m` is what the page calls the model that
+answered; links of before lack it. Each `s` sets how the questions after it are
 answered, with "short" or "long" at its end where they were put for such an answer, and each `q` is one. The answers
 are not in it: whoever writes a link could put words into the model's mouth. The questions are asked again, and with the
 same model and settings the answers are the same. A link that lacks `s` gets the settings of `Panel()`.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
@@ -23,6 +25,7 @@ from .settings import Panel
 
 MOST_QUESTIONS = 12  # each is asked again when the link is opened
 LONGEST_LINK = 6_000  # characters; some programs cut longer addresses
+_MODEL = re.compile(r"[\w.:/-]{1,96}")  # no spaces: what stands in a link is shown, and may not be a sentence
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,17 @@ class Link:
         photo: name of a photograph of the gallery, without its ending; empty for another picture.
         picture: id of a picture that this machine keeps; empty for a photograph.
         asked: the questions, oldest first.
+        model: what the page called the model that answered them; empty where the link does not say.
     """
 
     photo: str = ""
     picture: str = ""
     asked: tuple[Asked, ...] = ()
+    model: str = ""
+
+    def was_answered_by_another(self, model: str) -> bool:
+        """Whether it names another model than this one."""
+        return self.model not in ("", model)
 
 
 def asked_in(exchanges: Iterable[Exchange]) -> tuple[Asked, ...]:
@@ -88,6 +97,8 @@ def written(link: Link) -> str:
         VisitorError: there are more questions than a link holds.
     """
     pairs = [("photo", link.photo)] if link.photo else [("picture", link.picture)]
+    if _MODEL.fullmatch(link.model):
+        pairs.append(("m", link.model))
     settings = ""
     for asked in link.asked:
         if (now := _settings_text(asked.panel)) != settings:
@@ -112,7 +123,7 @@ def read(text: str) -> Link:
     try:
         if len(text) > LONGEST_LINK:
             raise ValueError("too long")
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=2 * MOST_QUESTIONS + 2)
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=2 * MOST_QUESTIONS + 3)
         return _link(pairs)
     except (ValueError, TypeError, AttributeError):  # also UnicodeError
         raise VisitorError(texts.LINK_BROKEN) from None
@@ -122,6 +133,9 @@ def _link(pairs: list[tuple[str, str]]) -> Link:
     (kind, name), *rest = pairs
     if kind not in ("photo", "picture") or not name:
         raise ValueError(f"expected photo or picture first, got {kind}")
+    model = rest.pop(0)[1] if rest and rest[0][0] == "m" else ""
+    if model and not _MODEL.fullmatch(model):
+        raise ValueError("no name of a model")
     asked, panel = [], Panel()
     for key, value in rest:
         if key == "s":
@@ -132,7 +146,8 @@ def _link(pairs: list[tuple[str, str]]) -> Link:
             raise ValueError(f"expected s or q, got {key}")
     if len(asked) > MOST_QUESTIONS:
         raise ValueError("too many questions")
-    return Link(photo=name if kind == "photo" else "", picture=name if kind == "picture" else "", asked=tuple(asked))
+    photo, picture = (name, "") if kind == "photo" else ("", name)
+    return Link(photo=photo, picture=picture, asked=tuple(asked), model=model)
 
 
 def _settings_text(panel: Panel) -> str:

@@ -234,6 +234,10 @@ LINK_BROKEN = "Dieser Link ist nicht lesbar: Vielleicht fehlt ein Teil. Bitte ko
 LINK_EXPIRED = "Das Bild dieses Links wird hier nicht mehr aufbewahrt. Bitte lass dir einen neuen Link geben."
 LINK_CUT = "Die übrigen Fragen dieses Links wurden nicht gestellt, es dauerte zu lang."
 FROM_LINK = "Dieses Gespräch kommt von einem Link. Seine Fragen werden neu gestellt, hier und jetzt."
+FROM_OTHER_MODEL = (
+    "Dieses Gespräch kommt von einem Link. Seine Fragen werden neu gestellt, hier und jetzt, aber die Antworten werden "
+    "andere sein: Der Link entstand mit {model}, und hier ist {here}."
+)
 
 # thumbs
 FEEDBACK = (

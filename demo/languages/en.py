@@ -202,6 +202,10 @@ LINK_BROKEN = "This link cannot be read: perhaps a part of it is missing. Please
 LINK_EXPIRED = "The picture of this link is no longer kept here. Please ask for a new link."
 LINK_CUT = "The other questions of this link were not asked, for it took too long."
 FROM_LINK = "This conversation comes from a link. Its questions are asked again, now and here."
+FROM_OTHER_MODEL = (
+    "This conversation comes from a link. Its questions are asked again, now and here, but the answers will be others: "
+    "the link was made with {model}, and here is {here}."
+)
 
 # thumbs
 FEEDBACK = (

@@ -230,6 +230,10 @@ LINK_BROKEN = "Este enlace no se puede leer: quizá le falte una parte. Cópialo
 LINK_EXPIRED = "La imagen de este enlace ya no se guarda aquí. Pide un enlace nuevo, por favor."
 LINK_CUT = "Las demás preguntas de este enlace no se hicieron, porque tardaba demasiado."
 FROM_LINK = "Esta conversación viene de un enlace. Sus preguntas se hacen de nuevo, aquí y ahora."
+FROM_OTHER_MODEL = (
+    "Esta conversación viene de un enlace. Sus preguntas se hacen de nuevo, aquí y ahora, pero las respuestas serán "
+    "otras: el enlace se hizo con {model}, y aquí está {here}."
+)
 
 # thumbs
 FEEDBACK = (

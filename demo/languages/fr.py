@@ -237,6 +237,10 @@ LINK_BROKEN = "Ce lien est illisible : il en manque peut-être une partie. Copie
 LINK_EXPIRED = "L'image de ce lien n'est plus gardée ici. Demande un nouveau lien."
 LINK_CUT = "Les autres questions de ce lien n'ont pas été posées, c'était trop long."
 FROM_LINK = "Cette conversation vient d'un lien. Ses questions sont posées de nouveau, ici et maintenant."
+FROM_OTHER_MODEL = (
+    "Cette conversation vient d'un lien. Ses questions sont posées de nouveau, ici et maintenant, mais les réponses "
+    "seront différentes : le lien a été fait avec {model}, et ici c'est {here}."
+)
 
 # thumbs
 FEEDBACK = (

@@ -27,7 +27,11 @@ SHORT = Panel(max_tokens=24.0, top_p=1.0, mode="short")
 def test_a_link_is_read_as_it_was_written():
     asked = (Asked("What is it?", GREEDY), Asked("Why & how #2 = 3%?", GREEDY), Asked("Où?\nHier!", DRAWN))
     asked += (Asked("In a word?", SHORT),)
-    for link in (Link(photo="beagle", asked=asked), Link(picture="A" * 22, asked=asked), Link(photo="pen")):
+    for link in (
+        Link(photo="beagle", asked=asked),
+        Link(picture="A" * 22, asked=asked, model="Salesforce/blip2-opt-2.7b"),
+        Link(photo="pen"),
+    ):
         assert read(written(link)) == link
 
 
@@ -35,6 +39,15 @@ def test_settings_stand_in_the_link_only_where_they_change():
     asked = (Asked("a", GREEDY), Asked("b", GREEDY), Asked("c", DRAWN), Asked("d", SHORT))
     text = written(Link(photo="pen", asked=asked))
     assert text == "photo=pen&s=0,1,24,1.1,&q=a&q=b&s=0.9,0.95,160,1.15,77&q=c&s=0,1,24,1.1,,short&q=d"
+
+
+def test_a_link_names_the_model_that_answered_and_one_of_before_is_still_read():
+    assert written(Link(photo="pen", asked=(Asked("a", GREEDY),), model="pocket")).startswith("photo=pen&m=pocket&s=")
+    old = read("photo=pen&s=0,1,24,1.1,&q=a")
+    assert old.model == "" and not old.was_answered_by_another("pocket")
+    new = read("photo=pen&m=pocket&s=0,1,24,1.1,&q=a")
+    assert not new.was_answered_by_another("pocket") and new.was_answered_by_another("nonsense")
+    assert "&m=" not in written(Link(photo="pen", model="a folder with <b>spaces</b>"))
 
 
 def test_only_what_was_answered_is_asked_again_and_answers_are_not_in_the_link():
@@ -57,8 +70,10 @@ def test_only_what_was_answered_is_asked_again_and_answers_are_not_in_the_link()
         "photo=pen&s=nan,1,24,1.1,&q=a", "photo=pen&s=0,1,100000,1.1,&q=a", "photo=pen&s=0,1,24&q=a",
         "photo=pen&s=inf,1,inf,1,&q=a", "photo=pen&s=0.5,1,24,1.1,-3&q=a",
         "photo=pen&s=0,1,24,1.1,,medium&q=a", "photo=pen&s=0,1,24,1.1,,short,&q=a",
-        "photo=pen" + "&q=a" * (MOST_QUESTIONS + 1),
-        "photo=pen" + "&q=a" * 100_000, "photo=pen&q=%ff%fe&role=assistant", None, 7,
+        "photo=pen&m=call+this+number&q=a", "photo=pen&m=" + "a" * 97 + "&q=a", "photo=pen&q=a&m=pocket",
+        "m=pocket&photo=pen", "photo=pen" + "&q=a" * (MOST_QUESTIONS + 1),
+        "photo=pen" + "&q=a" * 100_000, "photo=pen&q=%ff%fe&role=assistant",
+        None, 7,
     ],
 )  # fmt: skip
 def test_a_link_that_is_none_of_ours_is_refused_in_a_sentence(text):
