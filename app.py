@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser, complain
 from blip2_core.errors import Blip2Error, SettingsError
@@ -37,6 +37,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--precision", default=start.precision, choices=PRECISIONS, help="of the language model's weights (%(default)s)"
     )
     add("--device", default=start.device, help='"auto", "cpu", "cuda" or "cuda:1" (%(default)s)')
+    add("--device-map", choices=("auto",), help="deal the language model out over all GPUs and the RAM behind them")
+    add(
+        "--allow-pickle", action="store_true", help="also read .bin weights of --model and --compare, if you trust them"
+    )
     host = "0.0.0.0" if ON_A_SPACE else "127.0.0.1"
     add("--host", default=host, help="address to listen on; 0.0.0.0 lets the whole network in (%(default)s)")
     add("--port", type=int, default=7860, help="port to listen on (%(default)s)")
@@ -101,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
     from demo.loading import ModelLoader
     from demo.page import build_page
 
-    loader = ModelLoader(args.model, precision=args.precision, device=args.device)
+    loader = ModelLoader(args.model, **_how_to_load(args))
     limits = Limits(questions_a_minute=args.questions_per_minute)
     try:
         extras, accounts = _extras(args, loader), _accounts(args)
@@ -127,6 +131,12 @@ def main(argv: list[str] | None = None) -> int:
         page.close(verbose=False)
 
 
+def _how_to_load(args: argparse.Namespace) -> dict[str, Any]:
+    """What holds for every model that the command line names."""
+    names = ("precision", "device", "device_map", "allow_pickle")
+    return {name: getattr(args, name) for name in names}
+
+
 def _accounts(args: argparse.Namespace) -> "Accounts | None":
     """Who may use the page; None for everybody."""
     if not args.accounts:
@@ -150,7 +160,7 @@ def _extras(args: argparse.Namespace, loader: "ModelLoader") -> "Extras":
 
     other = None
     if args.compare:
-        other = ModelLoader(args.compare, precision=args.precision, device=args.device)
+        other = ModelLoader(args.compare, **_how_to_load(args))
         threading.Thread(target=_load_after, args=(loader, other), name="second model", daemon=True).start()
     return Extras(
         pictures=KeptPictures(cache_folder() / "linked-pictures", args.link_days) if args.link_days else None,

@@ -65,6 +65,8 @@ def build_panel(loader: ModelLoader, offers: Offers) -> ChooseParts:
 def about(loader: ModelLoader, offers: Offers) -> str:
     """What the model can and cannot do, and how to get a stronger one, as HTML."""
     expected = texts.ABOUT_POCKET if loader.name == "pocket" else texts.about(loader.title)
+    if loader.captions:
+        expected = f"{expected} {texts.CAPTIONS}"
     if offers.models:
         return f"<p>{expected}</p>"
     return f"<p>{expected}</p><p>{texts.LARGER_MODEL}<br><code>{texts.LARGER_COMMAND}</code></p>"

@@ -53,7 +53,7 @@ def connect(page: gr.Blocks, parts: "Parts", loader: ModelLoader, *, guard: Guar
 def _connect_status(page: gr.Blocks, parts: "Parts", loader: ModelLoader, extras: Extras) -> None:
     def look() -> list:
         retry = gr.Button(texts.TRY_AGAIN, visible=loader.may_retry)
-        about = choosing.about(loader, extras.offers) if loader.switched else gr.skip()
+        about = choosing.about(loader, extras.offers) if loader.switched or loader.captions else gr.skip()
         return [_status(loader), retry, gr.Timer(active=not loader.wait(0)), about]
 
     def try_again() -> list:

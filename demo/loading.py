@@ -53,18 +53,25 @@ class ModelLoader:
         name: a built-in name, a folder or a hub id.
         precision: as for `blip2_core.load`.
         device: as for `blip2_core.load`.
+        device_map: as for `blip2_core.load`.
+        allow_pickle: as for `blip2_core.load`, of this model only, not of one that takes its place.
 
     Attributes:
         state: how far it is; replaced as a whole, so that any thread may read it.
         model: the model, None until it is there.
         switched: whether it is another model than the page began with.
+        captions: whether it was tuned to write captions, and answers badly.
     """
 
-    def __init__(self, name: str = "pocket", *, precision: str = "auto", device: str = "auto") -> None:
-        self.name, self.precision, self.device = name, precision, device
+    def __init__(
+        self, name: str = "pocket", *, precision: str = "auto", device: str = "auto", device_map: str | None = None,
+        allow_pickle: bool = False,
+    ) -> None:  # fmt: skip
+        self.name, self.precision, self.device, self.device_map = name, precision, device, device_map
+        self._trusted = name if allow_pickle else None
         self.state = LoadState()
         self.model: Blip2 | None = None
-        self.switched = False
+        self.switched = self.captions = False
         self._users: weakref.WeakSet[User] = weakref.WeakSet()
         self._ended = threading.Event()
         self._starting = threading.Lock()
@@ -93,6 +100,7 @@ class ModelLoader:
                 return False
             leaving = None if self.model is None else weakref.ref(self.model)
             self.name, self.precision, self.model, self.switched = name, precision, None, True
+            self.captions = False
             for user in list(self._users):
                 user.release()
             self._begin(leaving)
@@ -126,10 +134,17 @@ class ModelLoader:
     def _load(self, leaving: "weakref.ref[Blip2] | None") -> None:
         try:
             from blip2_core import load
+            from blip2_core.decoding import caption_notice
 
             if leaving is not None:
                 _wait_until_gone(leaving)
-            self.model = load(self.name, precision=self.precision, device=self.device, progress=self._progress)
+            model = load(
+                self.name, precision=self.precision, device=self.device, device_map=self.device_map,
+                allow_pickle=self.name == self._trusted, progress=self._progress,
+            )  # fmt: skip
+            self.captions = caption_notice(model.model.config) is not None
+            self.model = model
+            del model  # whoever waits until it is gone counts every name
             self.state = LoadState("ready", 1.0)
         except Blip2Error as error:
             self.state = LoadState(error=error)

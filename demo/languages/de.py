@@ -17,6 +17,10 @@ ABOUT_MODEL = (
     "<strong>Was zu erwarten ist.</strong> <em>{model}</em> kann sich darin irren, was auf dem Bild ist, und "
     "<strong>die Fakten, die es nennt, können erfunden sein</strong>: Verlass dich nicht darauf."
 )
+CAPTIONS = (
+    "<strong>Es wurde darauf abgestimmt, Bildunterschriften zu schreiben, und beantwortet Fragen schlecht</strong>: "
+    "Nimm dafür das ohne -coco."
+)
 LARGER_MODEL = "Mit einer GPU kannst du stattdessen ein großes Modell starten:"
 PRIVACY = (
     "Bilder und Fragen bleiben auf dem Rechner, der diese Seite bereitstellt. Hochgeladene Bilder verlieren ihre "

@@ -19,6 +19,9 @@ ABOUT_MODEL = (
     "<strong>What to expect.</strong> <em>{model}</em> can be wrong about what is in the picture, and <strong>the "
     "facts it tells may be invented</strong>: do not rely on them."
 )
+CAPTIONS = (
+    "<strong>It was tuned to write captions and answers questions badly</strong>: take the one without -coco for those."
+)
 LARGER_MODEL = "With a GPU, start a large model instead:"
 PRIVACY = (
     "Pictures and questions stay on the computer that serves this page. Uploads lose their metadata and are "

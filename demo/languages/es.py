@@ -18,6 +18,10 @@ ABOUT_MODEL = (
     "<strong>Qué esperar.</strong> <em>{model}</em> puede equivocarse sobre lo que hay en la imagen, y <strong>los "
     "datos que cuenta pueden ser inventados</strong>: no te fíes de ellos."
 )
+CAPTIONS = (
+    "<strong>Se ajustó para escribir pies de foto y responde mal a las preguntas</strong>: usa para ellas el que no "
+    "lleva -coco."
+)
 LARGER_MODEL = "Con una GPU, arranca mejor un modelo grande:"
 PRIVACY = (
     "Las imágenes y las preguntas se quedan en el ordenador que sirve esta página. Las imágenes subidas pierden sus "

@@ -17,6 +17,10 @@ ABOUT_MODEL = (
     "<strong>les "
     "faits qu'il raconte peuvent être inventés</strong> : ne t'y fie pas."
 )
+CAPTIONS = (
+    "<strong>Il a été réglé pour écrire des légendes et répond mal aux questions</strong> : prends pour elles celui "
+    "sans -coco."
+)
 LARGER_MODEL = "Avec un GPU, lance plutôt un grand modèle :"
 PRIVACY = (
     "Les images et les questions restent sur l'ordinateur qui sert cette page. Les images envoyées perdent leurs "

@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
+import families
+import torch
+from families import save_as_older
 from huggingface_hub import constants
+from safetensors.torch import load_file
 
 from blip2_core.errors import CheckpointError, DownloadError
+from demo import texts
+from demo.choosing import about
 from demo.loading import ModelLoader
+from demo.offers import Offers
 
 
 def test_a_model_that_is_not_there_ends_the_loading_with_its_error():
@@ -27,6 +34,30 @@ def test_a_loaded_model_is_not_loaded_again(loader):
     model = loader.model
     loader.start()
     assert loader.model is model and loader.state.step == "ready"
+
+
+def test_weights_as_pickles_are_read_where_that_is_allowed_and_of_that_model_only(tmp_path):
+    folder = save_as_older("blip2-opt", tmp_path / "pickled")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    for allowed in (False, True):
+        loader = ModelLoader(str(folder), precision="fp32", device="cpu", allow_pickle=allowed)
+        loader.start()
+        assert loader.wait(60) and (loader.model is not None) is allowed, loader.state.error
+    other = folder.rename(tmp_path / "other")
+    assert loader.switch(str(other), "fp32") and loader.wait(60)
+    assert isinstance(loader.state.error, CheckpointError)
+
+
+def test_a_checkpoint_that_writes_captions_is_said_to_answer_badly(tmp_path, monkeypatch):
+    for pixels in (28, 364):
+        monkeypatch.setattr(families, "IMAGE_SIZE", pixels)
+        folder = save_as_older("blip2-opt", tmp_path / str(pixels))
+        loader = ModelLoader(str(folder), precision="fp32", device="cpu")
+        assert texts.CAPTIONS not in about(loader, Offers())
+        loader.start()
+        assert loader.wait(60) and loader.model is not None, loader.state.error
+        assert (texts.CAPTIONS in about(loader, Offers())) is (pixels == 364)
 
 
 def test_progress_is_a_share_of_the_bytes_where_they_are_known():
