@@ -371,6 +371,23 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit):
     assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [PHONE["width"]] * 2
 
 
+def test_on_a_phone_answer_and_question_are_in_sight_together(visit):
+    page = visit(PHONE, is_mobile=True, has_touch=True)
+    click_photo(page, 2)
+    for _ in range(3):
+        ask(page, "Tell me something about the history of this place.")
+        wait_for_the_end(page)
+        chat, question = (page.locator(part).bounding_box() for part in ("#chat", "#question"))
+        assert 160 <= chat["height"] <= 360 and question["y"] + question["height"] - chat["y"] < PHONE["height"]
+    inner = page.evaluate(
+        "[...document.querySelectorAll('#chat, #chat *')].some(one => one.scrollHeight > one.clientHeight + 1 &&"
+        " getComputedStyle(one).overflowY === 'auto')"
+    )
+    assert inner  # what does not fit is scrolled to, not cut off
+    photographs = page.locator("#gallery .grid-container").bounding_box()
+    assert photographs["height"] < 90  # one row
+
+
 def test_a_visitor_who_waits_sees_how_many_are_before(visit):
     pages = [visit(DESK) for _ in range(4)]
     for page in pages:
