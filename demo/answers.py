@@ -1,6 +1,6 @@
 """`python -m demo.answers`: what the built-in model says to every suggested question about every photograph.
 
-The file it writes is what the documentation quotes. `--check` asks again and fails where an answer has changed, and
+It is asked as the page asks before anybody changes a setting, so that what is judged is what visitors get. The file it writes is what the documentation quotes. `--check` asks again and fails where an answer has changed, and
 where a judgement belongs to another answer than the model gives now. `--judge` asks a person about every answer that
 nobody has judged yet, without running the model, and writes `demo/gallery/judged.json`: the page suggests what is
 answered well, and shows the rest as what the model gets wrong.
@@ -14,10 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from .gallery import JUDGED_FILE, Judged, judged, photos
+from .settings import FIRST_PRESET, PRESETS
 
 FILE = Path(__file__).parents[1] / "docs" / "pocket-answers.json"
-CAPTION = "Describe the picture in one sentence."
-LONGEST = 40  # tokens
 
 Answers = dict[str, dict[str, str]]
 Judgements = dict[str, dict[str, Judged]]
@@ -31,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     todo.add_argument("--judge", action="store_true", help="ask you which answers are good; the model is not run")
     parser.add_argument("--photo", help="only this photograph of the gallery, as in cat.jpg")
     args = parser.parse_args(argv)
-    asked = {photo.file: (*photo.questions, CAPTION) for photo in photos() if args.photo in (None, photo.file)}
+    asked = {photo.file: photo.questions for photo in photos() if args.photo in (None, photo.file)}
     if not asked:
         parser.error(f"--photo: the gallery has no {args.photo}")
     if args.judge:
@@ -45,17 +44,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def ask_all(asked: dict[str, tuple[str, ...]]) -> Answers:
-    """Greedy answers in fp32, by photograph and question."""
+    """Answers in fp32, by photograph and question, with the settings that the page begins with."""
     import blip2_core
 
     model = blip2_core.load("pocket", precision="fp32", device="cpu")
-    settings = blip2_core.AnswerSettings(max_new_tokens=LONGEST)
+    settings = PRESETS[FIRST_PRESET].settings()
     answers: Answers = {}
     for photo in photos():
         if photo.file in asked:
             seen = model.see(photo.path)
-            questions = dict.fromkeys(asked[photo.file])
-            answers[photo.file] = {question: model.ask(seen, question, settings) for question in questions}
+            answers[photo.file] = {question: model.ask(seen, question, settings) for question in asked[photo.file]}
     return answers
 
 

@@ -2,7 +2,7 @@
 
 All of it stands in the link itself, behind the "#", which a browser keeps from every server on the way:
 
-    #photo=beagle&m=pocket&s=0,1,96,1.1,&q=What+is+the+dog+doing%3F&q=And+now%3F
+    #photo=beagle&m=pocket&s=0,1,96,1.05,&q=What+is+the+dog+doing%3F&q=And+now%3F
 
 `photo` is a photograph of the gallery. A picture of the visitor's own cannot stand in a link; `picture` is then the id
 under which this machine keeps a copy for some days (`kept_pictures.py`). `m` is what the page calls the model that

@@ -31,7 +31,7 @@ class Panel:
     temperature: float = 0.0
     top_p: float = 0.9
     max_tokens: float = 96
-    repetition_penalty: float = 1.1
+    repetition_penalty: float = 1.05
     seed: str = ""
     mode: str = ""
 

@@ -18,7 +18,7 @@ from demo.settings import FEWEST_TOKENS, MOST_TOKENS
 
 __all__ = ["cache", "page"]  # fixtures
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
-QUESTION, SHORT = "What is this?", AnswerSettings(max_new_tokens=24, repetition_penalty=1.1)
+QUESTION, SHORT = "What is this?", AnswerSettings(max_new_tokens=24, repetition_penalty=1.05)
 
 
 def has_mcp() -> bool:

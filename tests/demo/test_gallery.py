@@ -63,5 +63,9 @@ def test_what_the_built_in_model_gets_wrong_is_shown_and_not_suggested(monkeypat
     assert texts.wrong({}) == ""
 
 
+def test_every_photograph_has_a_question_that_the_built_in_model_answers_well():
+    assert all(suggested(photo, gallery.JUDGED_MODEL) for photo in photos())
+
+
 def test_what_is_judged_belongs_to_a_photograph_of_the_gallery():
     assert set(gallery.judged()) <= {photo.file for photo in photos()}

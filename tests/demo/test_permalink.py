@@ -38,20 +38,20 @@ def test_a_link_is_read_as_it_was_written():
 def test_settings_stand_in_the_link_only_where_they_change():
     asked = (Asked("a", GREEDY), Asked("b", GREEDY), Asked("c", DRAWN), Asked("d", SHORT))
     text = written(Link(photo="pen", asked=asked))
-    assert text == "photo=pen&s=0,1,24,1.1,&q=a&q=b&s=0.9,0.95,160,1.15,77&q=c&s=0,1,24,1.1,,short&q=d"
+    assert text == "photo=pen&s=0,1,24,1.05,&q=a&q=b&s=0.9,0.95,160,1.15,77&q=c&s=0,1,24,1.05,,short&q=d"
 
 
 def test_a_link_names_the_model_that_answered_and_one_of_before_is_still_read():
     assert written(Link(photo="pen", asked=(Asked("a", GREEDY),), model="pocket")).startswith("photo=pen&m=pocket&s=")
-    old = read("photo=pen&s=0,1,24,1.1,&q=a")
+    old = read("photo=pen&s=0,1,24,1.05,&q=a")
     assert old.model == "" and not old.was_answered_by_another("pocket")
-    new = read("photo=pen&m=pocket&s=0,1,24,1.1,&q=a")
+    new = read("photo=pen&m=pocket&s=0,1,24,1.05,&q=a")
     assert not new.was_answered_by_another("pocket") and new.was_answered_by_another("nonsense")
     assert "&m=" not in written(Link(photo="pen", model="a folder with <b>spaces</b>"))
 
 
 def test_only_what_was_answered_is_asked_again_and_answers_are_not_in_the_link():
-    settings = AnswerSettings(max_new_tokens=24, repetition_penalty=1.1)
+    settings = AnswerSettings(max_new_tokens=24, repetition_penalty=1.05)
     exchanges = [
         Exchange("one", "secret words", settings=settings),
         Exchange("put shortly", "x", settings=settings, mode="short"),
@@ -67,9 +67,9 @@ def test_only_what_was_answered_is_asked_again_and_answers_are_not_in_the_link()
     "text",
     [
         "", "photo=", "q=hello", "photo", "photo=pen&a=b", "photo=pen&q=", "photo=pen&q=" + "x" * 1001,
-        "photo=pen&s=nan,1,24,1.1,&q=a", "photo=pen&s=0,1,100000,1.1,&q=a", "photo=pen&s=0,1,24&q=a",
-        "photo=pen&s=inf,1,inf,1,&q=a", "photo=pen&s=0.5,1,24,1.1,-3&q=a",
-        "photo=pen&s=0,1,24,1.1,,medium&q=a", "photo=pen&s=0,1,24,1.1,,short,&q=a",
+        "photo=pen&s=nan,1,24,1.05,&q=a", "photo=pen&s=0,1,100000,1.05,&q=a", "photo=pen&s=0,1,24&q=a",
+        "photo=pen&s=inf,1,inf,1,&q=a", "photo=pen&s=0.5,1,24,1.05,-3&q=a",
+        "photo=pen&s=0,1,24,1.05,,medium&q=a", "photo=pen&s=0,1,24,1.05,,short,&q=a",
         "photo=pen&m=call+this+number&q=a", "photo=pen&m=" + "a" * 97 + "&q=a", "photo=pen&q=a&m=pocket",
         "m=pocket&photo=pen", "photo=pen" + "&q=a" * (MOST_QUESTIONS + 1),
         "photo=pen" + "&q=a" * 100_000, "photo=pen&q=%ff%fe&role=assistant",

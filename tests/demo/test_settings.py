@@ -12,7 +12,7 @@ NAN = float("nan")
 
 
 def test_the_panel_starts_with_the_likeliest_words():
-    assert Panel().settings() == AnswerSettings(max_new_tokens=96, repetition_penalty=1.1)
+    assert Panel().settings() == AnswerSettings(max_new_tokens=96, repetition_penalty=1.05)
 
 
 def test_a_seed_is_a_whole_number_or_empty():
