@@ -1,9 +1,10 @@
 """`python -m demo.answers`: what the built-in model says to every suggested question about every photograph.
 
-It is asked as the page asks before anybody changes a setting, so that what is judged is what visitors get. The file it writes is what the documentation quotes. `--check` asks again and fails where an answer has changed, and
-where a judgement belongs to another answer than the model gives now. `--judge` asks a person about every answer that
-nobody has judged yet, without running the model, and writes `demo/gallery/judged.json`: the page suggests what is
-answered well, and shows the rest as what the model gets wrong.
+It is asked as the page asks before anybody changes a setting, so that what is judged is what visitors get. The file
+that it writes is what the documentation quotes. `--check` asks again and fails where an answer has changed, and where a
+judgement belongs to another answer than the model gives now. `--judge` asks a person about every answer that nobody has
+judged yet, without running the model, and writes `demo/gallery/judged.json`: the page suggests what is answered well,
+and shows the rest as what the model gets wrong.
 """
 
 import argparse
