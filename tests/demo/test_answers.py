@@ -25,6 +25,17 @@ def test_the_page_quotes_twelve_good_and_twelve_bad_answers_as_they_came():
     assert [written[photo][question] for photo, question, _ in rows] == [answer for *_, answer in rows]
 
 
+def test_the_readme_quotes_the_same_answers():
+    written = json.loads(answers.FILE.read_text())
+    lines = (PAGE.parents[1] / "README.md").read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith('| <img src="demo/gallery/')]
+    assert len(rows) == 4
+    for picture, asked, said in rows:
+        photo = picture.split('"')[1].rsplit("/", 1)[-1]
+        quoted = said.split(" *(")[0].split(" <br> ")
+        assert [written[photo][question] for question in asked.split(" <br> ")] == quoted
+
+
 @pytest.mark.pocket
 def test_asked_again_it_says_the_same():
     assert answers.main(["--check", "--photo", "surfer.jpg"]) == 0
