@@ -237,17 +237,22 @@ def scorer_bytes(skeleton: MatchingModel, precision: str) -> int:
     return sum(sizes) + max(sizes)
 
 
-def _skeleton(folder: Path, config: Any, contrastive_width: int = 0) -> MatchingModel:
-    """The model on the meta device; without a width, as wide as its config says."""
+def scorer_skeleton(config: Any, contrastive_width: int = 0) -> MatchingModel:
+    """The model of a config on the meta device; without a width, as wide as the config says."""
     width: int = contrastive_width or getattr(config, "image_text_hidden_size", CONTRASTIVE_WIDTH)
+    with torch.device("meta"):
+        return MatchingModel(
+            config.vision_config,
+            config.qformer_config,
+            num_query_tokens=config.num_query_tokens,
+            contrastive_width=width,
+        )
+
+
+def _skeleton(folder: Path, config: Any, contrastive_width: int = 0) -> MatchingModel:
+    """That of a folder, whose config may not fit together."""
     try:
-        with torch.device("meta"):
-            return MatchingModel(
-                config.vision_config,
-                config.qformer_config,
-                num_query_tokens=config.num_query_tokens,
-                contrastive_width=width,
-            )
+        return scorer_skeleton(config, contrastive_width)
     except Blip2Error:
         raise
     except Exception as error:  # the parts check what they are given, or stumble over it

@@ -11,11 +11,11 @@ import torch
 from ..builtin import builtin_folder
 from ..builtin.command import PUBLIC_CHECKPOINTS
 from ..config import HybridBlip2Config
-from ..matching import MatchingModel
 from ..memory import estimate_memory
 from ..model import Blip2Model
 from ..model_folder import read_config
 from ..quantize import DTYPES
+from ..scorer import scorer_skeleton
 from .public import SCORER, public_config
 
 COLUMNS = ("fp32", "bf16", "int8", "int4")
@@ -55,14 +55,7 @@ def memory_cells(config: Any) -> list[str]:
 
 
 def _scorer_cells() -> list[str]:
-    config: Any = public_config(SCORER)
-    with torch.device("meta"):
-        model = MatchingModel(
-            config.vision_config,
-            config.qformer_config,
-            num_query_tokens=config.num_query_tokens,
-            contrastive_width=config.image_text_hidden_size,
-        )
+    model = scorer_skeleton(public_config(SCORER))
     vision = sum(tensor.numel() for tensor in model.vision_model.parameters())
     others = sum(tensor.numel() for tensor in model.parameters()) - vision
     return [
