@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser, complain
 from blip2_core.errors import Blip2Error, SettingsError
+from blip2_core.load_options import how_to_load
 from demo.hardware import import_spaces, pick_start
 from demo.offers import LOOPBACK, offered
 
@@ -105,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     from demo.loading import ModelLoader
     from demo.page import build_page
 
-    loader = ModelLoader(args.model, **_how_to_load(args))
+    loader = ModelLoader(args.model, **how_to_load(args))
     limits = Limits(questions_a_minute=args.questions_per_minute)
     try:
         extras, accounts = _extras(args, loader), _accounts(args)
@@ -131,12 +132,6 @@ def main(argv: list[str] | None = None) -> int:
         page.close(verbose=False)
 
 
-def _how_to_load(args: argparse.Namespace) -> dict[str, Any]:
-    """What holds for every model that the command line names."""
-    names = ("precision", "device", "device_map", "allow_pickle")
-    return {name: getattr(args, name) for name in names}
-
-
 def _accounts(args: argparse.Namespace) -> "Accounts | None":
     """Who may use the page; None for everybody."""
     if not args.accounts:
@@ -160,7 +155,7 @@ def _extras(args: argparse.Namespace, loader: "ModelLoader") -> "Extras":
 
     other = None
     if args.compare:
-        other = ModelLoader(args.compare, **_how_to_load(args))
+        other = ModelLoader(args.compare, **how_to_load(args))
         threading.Thread(target=_load_after, args=(loader, other), name="second model", daemon=True).start()
     return Extras(
         pictures=KeptPictures(cache_folder() / "linked-pictures", args.link_days) if args.link_days else None,

@@ -31,6 +31,7 @@ from .builtin import BUILTIN_MODELS
 from .builtin import command as builtin_command
 from .decoding import MODES, adjusted, caption_notice, caption_settings
 from .errors import Blip2Error, SettingsError
+from .load_options import add_placement_options, how_to_load
 from .precisions import PRECISIONS
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--model", default="pocket", metavar="NAME", help=f"{names}, a folder or HUB_ID[@REVISION] (%(default)s)")
     add("--precision", default="auto", choices=PRECISIONS, help="of the language model's weights (%(default)s)")
     add("--device", default="auto", help='"auto", "cpu", "cuda" or "cuda:1" (%(default)s)')
-    add("--device-map", choices=("auto",), help="deal the language model out over all GPUs and the RAM behind them")
-    add("--allow-pickle", action="store_true", help="also read .bin weights; only from people you trust")
+    add_placement_options(add)
 
 
 def _add_answer_options(parser: argparse.ArgumentParser) -> None:
@@ -303,15 +303,7 @@ def _load(args: argparse.Namespace) -> "tuple[Blip2, LoadReport]":
         logging.disable_progress_bar()
     reports: list[LoadReport] = []
     with ProgressBar() as bar:
-        blip2 = load(
-            args.model,
-            precision=args.precision,
-            device=args.device,
-            progress=bar,
-            allow_pickle=args.allow_pickle,
-            device_map=args.device_map,
-            report=reports.append,
-        )
+        blip2 = load(args.model, **how_to_load(args), progress=bar, report=reports.append)
     if sys.stderr.isatty():
         print(f"{args.model}: {reports[0]}", file=sys.stderr)
     if args.run in (run_ask, run_chat, run_rank) and (notice := caption_notice(blip2.model.config)):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUND = {"errors", "out_of_memory", "precisions", "shapes"}
+GROUND = {"errors", "load_options", "out_of_memory", "precisions", "shapes"}
 STATIONS = {"image", "vision", "qformer", "projection", "language", "answer", "answer_settings", "decoding", "ranking"}
 ROAD = STATIONS | {"chat", "model"}
 BESIDE = {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
+from ..load_options import add_placement_options, how_to_load
 from ..precisions import PRECISIONS
 from .records import TASKS
 
@@ -38,8 +39,7 @@ def add_parser(subparsers: Any) -> None:
     add("--precision", choices=PRECISIONS, default="auto", help="of the language model; auto is fp32 on a CPU")
     add("--withhold-question", action="store_true", help="measure without telling the Q-Former the question")
     add("--device", default="auto", help='"auto", "cpu" or "cuda"')
-    add("--device-map", choices=("auto",), help="deal the language model out over all GPUs and the RAM behind them")
-    add("--allow-pickle", action="store_true", help="also read .bin weights; only from people you trust")
+    add_placement_options(add)
     add("--out", type=Path, metavar="FILE", help="JSON file that gets the result; results of other tasks in it stay")
     add("--answers", type=Path, metavar="FILE", help="JSON lines file that gets every answer")
     parser.set_defaults(run=run)
@@ -76,14 +76,7 @@ def _measure(args: argparse.Namespace) -> int:
     AnswerSettings(num_beams=args.num_beams or 1)  # too many are refused now, not after the load
     work = _read_work(args)
     with ProgressBar() as bar:
-        blip2 = load(
-            args.model,
-            precision=args.precision,
-            device=args.device,
-            progress=bar,
-            allow_pickle=args.allow_pickle,
-            device_map=args.device_map,
-        )
+        blip2 = load(args.model, **how_to_load(args), progress=bar)
     if args.task != "caption" and (notice := caption_notice(blip2.model.config)):
         sys.stderr.write(f"note: {args.model}: {notice}\n")
     blip2 = replace(blip2, withholds_question=args.withhold_question)
