@@ -114,8 +114,9 @@ class AnswerStream:
 
     def _grow(self, tokens: Generator[Tensor]) -> Generator[str]:
         for token in tokens:
+            token_id = int(token)  # waits for the GPU
             self._first_token_at = self._first_token_at or time.perf_counter()
-            self._text.push(int(token))
+            self._text.push(token_id)
             if self._closed:
                 return
             if piece := self._text.fresh():

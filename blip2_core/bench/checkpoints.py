@@ -6,12 +6,12 @@ parts in other precisions, so memory differs; in bf16 both must say the same.
 
 import json
 import platform
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,21 @@ class Measured:
     cosine: float | None = None
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A load that could not be measured.
+
+    Args:
+        library: as for `Measured`.
+        precision: of the language model.
+        error: in a line.
+    """
+
+    library: str
+    precision: str
+    error: str
+
+
 def pick_place(*, small: bool) -> torch.device:
     """Where it is measured.
 
@@ -106,7 +121,9 @@ def check_places(out: Path | None, scratch: Path | None) -> None:
         raise SettingsError(f"--out: {out} cannot be written: {error.strerror}. Name another file.") from None
 
 
-def measure_all(names: Sequence[str], *, device: torch.device, small: bool, scratch: Path | None) -> dict[str, Any]:
+def measure_all(
+    names: Sequence[str], *, device: torch.device, small: bool, scratch: Path | None
+) -> Iterator[dict[str, Any]]:
     """Measure every model; the weights of one at a time are on the disk.
 
     Args:
@@ -114,11 +131,15 @@ def measure_all(names: Sequence[str], *, device: torch.device, small: bool, scra
         device: where.
         small: tiny copies of the models.
         scratch: a folder for the weights; the system's own if None.
+
+    Yields:
+        The report as far as it is, each time with one more load.
     """
-    found = {}
+    report: dict[str, Any] = {"device": describe(device), "small": small, "versions": _versions(), "models": {}}
     for name in names:
         with tempfile.TemporaryDirectory(dir=scratch) as room:
             folder = Path(room) / "model"
+            began = time.perf_counter()
             try:
                 written = write_random_folder(name, folder, small=small, device=device)
             except (OSError, SafetensorError) as error:
@@ -126,36 +147,46 @@ def measure_all(names: Sequence[str], *, device: torch.device, small: bool, scra
                     f"--scratch: the weights of {name} cannot be written into {room} ({brief(error)}). Name a folder "
                     "on a disk with some 35 GB free."
                 ) from None
-            rows = list(_measure(folder, device))
-            found[name] = {"bytes_on_disk": written, "loads": [asdict(row) for row in rows]}
-            shutil.rmtree(folder)
-    return {"device": _describe(device), "small": small, "versions": _versions(), "models": found}
+            loads: list[dict[str, Any]] = []
+            seconds = time.perf_counter() - began
+            report["models"][name] = {"bytes_on_disk": written, "write_seconds": seconds, "loads": loads}
+            for row in _measure(folder, device):
+                loads.append(asdict(row))
+                yield report
 
 
-def _measure(folder: Path, device: torch.device) -> Iterator[Measured]:
-    """transformers in bf16 and in 8-bit, then ours in every precision."""
-    values = json.loads((folder / "config.json").read_text())
-    with _loaded_by_transformers(folder, device, int8=False) as (measured, model):
-        expected = _logits_of_transformers(model, folder, values)
-        yield measured
-    with _loaded_by_transformers(folder, device, int8=True) as (measured, _):
-        yield measured
-    half = [] if device.type == "cpu" or is_t5(values["text_config"]["model_type"]) else ["fp16"]
+def _measure(folder: Path, device: torch.device) -> Iterator[Measured | Failed]:
+    """transformers in bf16 and in 8-bit, then ours in every precision; one that fails does not cost the others."""
+    expected: list[Tensor] = []  # the logits of the first
+    kind = json.loads((folder / "config.json").read_text())["text_config"]["model_type"]
+    half = [] if device.type == "cpu" or is_t5(kind) else ["fp16"]
+    for precision in ("bf16", "int8"):
+        yield _tried(THEIRS, precision, partial(_measure_theirs, folder, device, precision, expected))
     for precision in ("bf16", *half, "int8", "int4"):
-        yield _measure_ours(folder, device, precision, expected)
+        yield _tried(OURS, precision, partial(_measure_ours, folder, device, precision, expected))
 
 
-def _measure_ours(folder: Path, device: torch.device, precision: str, expected: Tensor) -> Measured:
-    _forget(device)
+def _tried(library: str, precision: str, measure: Callable[[], Measured]) -> Measured | Failed:
+    try:
+        give_back()
+        return measure()
+    except Exception as error:  # whatever a library raises on a GPU that nobody tried it on
+        traceback.print_exc()
+        return Failed(library, precision, brief(error))
+
+
+def _measure_ours(folder: Path, device: torch.device, precision: str, expected: Sequence[Tensor]) -> Measured:
+    before = _start(device)
     reports: list[LoadReport] = []
     began = time.perf_counter()
     blip2 = load(folder, precision=precision, device=device.type, report=reports.append)
-    seconds = time.perf_counter() - began
-    held = torch.cuda.memory_allocated() if device.type == "cuda" else sum(reports[0].bytes.values())
+    seconds = _seconds_since(began)
+    held = torch.cuda.memory_allocated() - before if device.type == "cuda" else sum(reports[0].bytes.values())
     logits = _our_logits(blip2)
     blip2.ask(_picture(), QUESTION, replace(STREAMED, max_new_tokens=2, min_new_tokens=2))  # warm
-    stream = blip2.stream(_picture(), QUESTION, STREAMED)
     began = time.perf_counter()
+    stream = blip2.stream(_picture(), QUESTION, STREAMED)
+    looking = _seconds_since(began)
     for _ in stream:
         pass
     answer = stream.report
@@ -167,9 +198,9 @@ def _measure_ours(folder: Path, device: torch.device, precision: str, expected: 
         load_seconds=seconds,
         bytes=held,
         peak_bytes=_peak(device),
-        first_token_seconds=first,
+        first_token_seconds=looking + first,
         tokens_per_second=(answer.num_tokens - 1) / max(answer.seconds - first, 1e-9),
-        cosine=torch.nn.functional.cosine_similarity(logits, expected, dim=0).item(),
+        cosine=torch.nn.functional.cosine_similarity(logits, expected[0], dim=0).item() if expected else None,
     )
 
 
@@ -181,21 +212,26 @@ def _our_logits(blip2: Blip2) -> Tensor:
     return blip2.adapter.start(inputs).logits[0].float().cpu()
 
 
-@contextmanager
-def _loaded_by_transformers(folder: Path, device: torch.device, *, int8: bool) -> Iterator[tuple[Measured, Any]]:
+def _measure_theirs(folder: Path, device: torch.device, precision: str, expected: list[Tensor]) -> Measured:
+    """Its logits in bf16 go into `expected`."""
     import transformers
 
-    _forget(device)
-    kind = getattr(transformers, HF_CLASSES[json.loads((folder / "config.json").read_text())["model_type"]])
+    values, int8 = json.loads((folder / "config.json").read_text()), precision == "int8"
+    kind = getattr(transformers, HF_CLASSES[values["model_type"]])
     options: dict[str, Any] = {"dtype": torch.float16 if int8 and device.type == "cuda" else torch.bfloat16}
     if int8:
+        import bitsandbytes  # noqa: F401  # seconds that are not a load's
+
         options["quantization_config"] = transformers.BitsAndBytesConfig(load_in_8bit=True)
+    before = _start(device)
     began = time.perf_counter()
     model = kind.from_pretrained(folder, device_map={"": device}, **options).eval()
-    seconds = time.perf_counter() - began
-    held = torch.cuda.memory_allocated() if device.type == "cuda" else model.get_memory_footprint()
-    yield Measured(THEIRS, "int8" if int8 else "bf16", seconds, held, _peak(device)), model
-    del model
+    seconds = _seconds_since(began)
+    held = torch.cuda.memory_allocated() - before if device.type == "cuda" else model.get_memory_footprint()
+    measured = Measured(THEIRS, precision, seconds, held, _peak(device))
+    if not int8:
+        expected.append(_logits_of_transformers(model, folder, values))
+    return measured
 
 
 @torch.no_grad()
@@ -227,18 +263,27 @@ def _picture() -> Image.Image:
     return Image.merge("RGB", (row, row.rotate(90), Image.radial_gradient("L")))
 
 
-def _forget(device: torch.device) -> None:
-    """Free what the load before held."""
-    give_back()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+def _start(device: torch.device) -> int:
+    """Bytes that the GPU holds before a load, of its libraries' own; its peak is counted anew."""
+    if device.type == "cpu":
+        return 0
+    torch.cuda.reset_peak_memory_stats()
+    return torch.cuda.memory_allocated()
+
+
+def _seconds_since(began: float) -> float:
+    """Seconds, once the GPU has done what it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
 
 
 def _peak(device: torch.device) -> int:
     return torch.cuda.max_memory_allocated() if device.type == "cuda" else 0
 
 
-def _describe(device: torch.device) -> str:
+def describe(device: torch.device) -> str:
+    """The device in words."""
     return torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {platform.machine()}"
 
 
@@ -247,29 +292,39 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report as Markdown, a row a load."""
-    note = ", tiny models: the numbers mean nothing" if report["small"] else ""
-    lines = [f"Measured on: {report['device']}{note}", ""]
+def table_head(device: torch.device, *, small: bool) -> str:
+    """What stands above the rows of `table_row`, as Markdown."""
+    note = ", tiny models: the numbers mean nothing" if small else ""
     head = ["model", "library", "precision", "load, s", "weights", "peak", "first token, s", "tokens/s", "cosine"]
-    lines += [_line(head), _line(["---"] * len(head))]
-    for name, found in report["models"].items():
-        for row in found["loads"]:
-            peak = size(row["peak_bytes"]) if row["peak_bytes"] else "-"
-            numbers = [_number(row["first_token_seconds"], 2), _number(row["tokens_per_second"], 1)]
-            cosine = _number(row["cosine"], 5)
-            load_seconds = _number(row["load_seconds"], 1)
-            cells = [row["library"], row["precision"], load_seconds, size(row["bytes"]), peak, *numbers, cosine]
-            lines.append(_line([name, *cells]))
-    cosines = [
-        row["cosine"]
-        for found in report["models"].values()
-        for row in found["loads"]
-        if row["library"] == OURS and row["precision"] == "bf16"
-    ]
-    verdict = "yes" if min(cosines) > LEAST_COSINE else "NO"
-    lines += ["", f"bf16 logits are those of transformers (cosine over {LEAST_COSINE}): {verdict}, {min(cosines):.6f}"]
-    return "\n".join(lines) + "\n"
+    return f"Measured on: {describe(device)}{note}\n\n{_line(head)}\n{_line(['---'] * len(head))}\n"
+
+
+def table_row(report: dict[str, Any]) -> str:
+    """The newest load of a report."""
+    name, found = list(report["models"].items())[-1]
+    row = found["loads"][-1]
+    cells = [name, row["library"], row["precision"]]
+    if "error" in row:
+        return f"{_line([*cells, row['error'].replace('|', '/'), *[''] * 5])}\n"
+    peak = size(row["peak_bytes"]) if row["peak_bytes"] else "-"
+    numbers = [_number(row["first_token_seconds"], 2), _number(row["tokens_per_second"], 1), _number(row["cosine"], 5)]
+    return f"{_line([*cells, _number(row['load_seconds'], 1), size(row['bytes']), peak, *numbers])}\n"
+
+
+def verdict(report: dict[str, Any]) -> str:
+    """Whether bf16 logits are those of `transformers`, and what failed."""
+    rows = [row for found in report["models"].values() for row in found["loads"]]
+    ours = [row for row in rows if row["library"] == OURS and row["precision"] == "bf16"]
+    cosines = [row["cosine"] for row in ours if row.get("cosine") is not None]
+    least = min(cosines, default=0.0)
+    answer = "NOT MEASURED" if not cosines else f"{'yes' if least > LEAST_COSINE else 'NO'}, {least:.6f}"
+    failed = f"failed: {failures(report)} of {len(rows)} loads\n" if failures(report) else ""
+    return f"\nbf16 logits are those of transformers (cosine over {LEAST_COSINE}): {answer}\n{failed}"
+
+
+def failures(report: dict[str, Any]) -> int:
+    """How many loads could not be measured."""
+    return sum("error" in row for found in report["models"].values() for row in found["loads"])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -37,17 +37,21 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run_checkpoints(args: argparse.Namespace) -> int:
-    """Measure, print the table, write the JSON."""
-    from .checkpoints import check_names, check_places, measure_all, pick_place, table, write_report
+    """Measure, and after each load print its row and write the JSON: a run that is cut off keeps what it has."""
+    from . import checkpoints as bench
 
-    place = pick_place(small=args.small)
-    check_names(args.models)
-    check_places(args.out, args.scratch)
-    report = measure_all(args.models, device=place, small=args.small, scratch=args.scratch)
-    sys.stdout.write(table(report))
-    if args.out is not None:
-        write_report(args.out, report)
-    return 0
+    place = bench.pick_place(small=args.small)
+    bench.check_names(args.models)
+    bench.check_places(args.out, args.scratch)
+    report: dict[str, Any] = {}
+    sys.stdout.write(bench.table_head(place, small=args.small))
+    for report in bench.measure_all(args.models, device=place, small=args.small, scratch=args.scratch):
+        sys.stdout.write(bench.table_row(report))
+        sys.stdout.flush()
+        if args.out is not None:
+            bench.write_report(args.out, report)
+    sys.stdout.write(bench.verdict(report))
+    return int(bench.failures(report) > 0)
 
 
 def run_pocket(args: argparse.Namespace) -> int:

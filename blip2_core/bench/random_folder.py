@@ -9,7 +9,8 @@ Paper: LLM.int8 (arXiv 2208.07339), section 4.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from ..model import Blip2Model
 from .public import config_values, public_config
 
 OUTLIERS, OUTLIER_SIZE = (3, 17), 40.0  # which features, and how many times as large
-SHARD_BYTES = 5_000_000_000
+SHARD_BYTES = 1_000_000_000
+WRITERS = 8  # shards that are drawn and written at a time; each is in memory until it is written
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 NEWLINE, NEWLINE_ID = "Ċ", 50118  # a byte-level tokenizer writes "\n" like that; it ends a BLIP-2 OPT's answer
 
@@ -45,21 +47,7 @@ def write_random_folder(name: str, folder: Path, *, small: bool, device: torch.d
     _write_tokenizers(values, folder)
     with torch.device("meta"):
         skeleton = Blip2Model(public_config(name, small=small))
-    return _write_shards(folder, _draw(skeleton, device))
-
-
-def _draw(skeleton: Blip2Model, device: torch.device) -> Iterator[tuple[str, Tensor]]:
-    """Every weight once, tied ones under their first name."""
-    generator = torch.Generator(device).manual_seed(0)
-    config: Any = skeleton.config
-    depth = 2 * config.text_config.num_hidden_layers
-    seen: set[int] = set()
-    for name, parameter in skeleton.named_parameters(remove_duplicate=False):
-        if id(parameter) in seen:
-            continue
-        seen.add(id(parameter))
-        noise = torch.randn(parameter.shape, generator=generator, device=device)
-        yield name, _scaled(name, noise, depth).cpu()
+    return _write_shards(folder, skeleton, device)
 
 
 def _scaled(name: str, noise: Tensor, depth: int) -> Tensor:
@@ -82,29 +70,45 @@ def _scaled(name: str, noise: Tensor, depth: int) -> Tensor:
     return weight
 
 
-def _write_shards(folder: Path, weights: Iterator[tuple[str, Tensor]]) -> int:
-    """Write safetensors of at most `SHARD_BYTES` and their index; never more than one of them is in memory."""
-    places: dict[str, str] = {}
-    shard: dict[str, Tensor] = {}
-    written = held = 0
+def _write_shards(folder: Path, skeleton: Blip2Model, device: torch.device) -> int:
+    """Write safetensors of about `SHARD_BYTES` and their index, several at a time; returns the bytes of the weights."""
+    config: Any = skeleton.config
+    depth, shards = 2 * config.text_config.num_hidden_layers, _shards(skeleton)
+    files = [f"model-{number:05d}.safetensors" for number in range(1, len(shards) + 1)]
 
-    def flush() -> None:
-        file = f"model-{len(set(places.values())) + 1:05d}.safetensors"
-        save_file(shard, folder / file, {"format": "pt"})
-        places.update(dict.fromkeys(shard, file))
-        shard.clear()
+    def write(seed: int) -> None:
+        _write_shard(folder / files[seed], shards[seed], seed=seed, depth=depth, device=device)
 
-    for name, tensor in weights:
-        if shard and held + tensor.nbytes > SHARD_BYTES:
-            flush()
-            held = 0
-        shard[name] = tensor.contiguous()
-        held += tensor.nbytes
-        written += tensor.nbytes
-    flush()
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(write, range(len(shards))))  # raises what a writer raised
+    written = sum(4 * shape.numel() for shard in shards for shape in shard.values())
+    places = {name: file for file, shard in zip(files, shards, strict=True) for name in shard}
     index = {"metadata": {"total_size": written}, "weight_map": places}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     return written
+
+
+def _shards(skeleton: Blip2Model) -> list[dict[str, torch.Size]]:
+    """The names and shapes of each file; every weight once, tied ones under their first name."""
+    shards: list[dict[str, torch.Size]] = []
+    room = 0
+    for name, parameter in skeleton.named_parameters():
+        count = 4 * parameter.numel()
+        if not shards or count > room:
+            shards.append({})
+            room = SHARD_BYTES
+        shards[-1][name] = parameter.shape
+        room -= count
+    return shards
+
+
+def _write_shard(file: Path, shapes: Mapping[str, torch.Size], *, seed: int, depth: int, device: torch.device) -> None:
+    generator = torch.Generator(device).manual_seed(seed)
+    weights: dict[str, Tensor] = {}
+    for name, shape in shapes.items():
+        noise = torch.randn(shape, generator=generator, device=device)
+        weights[name] = _scaled(name, noise, depth).cpu()
+    save_file(weights, file, {"format": "pt"})
 
 
 def _write_tokenizers(values: dict[str, Any], folder: Path) -> None:

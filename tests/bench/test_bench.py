@@ -9,12 +9,15 @@ import pytest
 import torch
 from families import picture
 from public_layouts import PUBLISHED, config, scorer_config
+from safetensors.torch import load_file
 
 from blip2_core.__main__ import main
 from blip2_core.bench.memory_table import memory_cells
 from blip2_core.bench.pocket_memory import peak, read
 from blip2_core.bench.public import SCORER, config_values, public_config
+from blip2_core.bench.random_folder import write_random_folder
 from blip2_core.builtin.command import PUBLIC_CHECKPOINTS
+from blip2_core.checkpoint import load
 
 ROOT = Path(__file__).parents[2]
 MEMORY = ROOT / "docs" / "memory.json"
@@ -68,6 +71,46 @@ def test_small_models_go_the_whole_way_and_bf16_says_what_transformers_says(tmp_
         assert f"| {name} | blip2_core | int8 |" in shown
     assert "bf16 logits are those of transformers (cosine over 0.999): yes" in shown
     assert [path.name for path in tmp_path.iterdir()] == ["numbers"]  # the weights are gone
+
+
+def test_a_load_that_fails_costs_no_other_and_is_told(tmp_path, monkeypatch, capsys):
+    def broken(folder, *, precision, **others):
+        if precision == "int8":
+            raise RuntimeError("no kernel image | is available")
+        return load(folder, precision=precision, **others)
+
+    monkeypatch.setattr("blip2_core.bench.checkpoints.load", broken)
+    out = tmp_path / "bench.json"
+    assert main(["bench", "checkpoints", "--small", "--out", str(out), "--models", MEASURED[0]]) == 1
+    shown, rows = capsys.readouterr().out, json.loads(out.read_text())["models"][MEASURED[0]]["loads"]
+    assert rows[3] == {"library": "blip2_core", "precision": "int8", "error": "no kernel image | is available"}
+    assert rows[4]["precision"] == "int4" and rows[4]["cosine"] > 0.9
+    assert f"| {MEASURED[0]} | blip2_core | int8 | no kernel image / is available |" in shown
+    assert shown.endswith("failed: 1 of 5 loads\n")
+
+
+def test_a_run_that_is_cut_off_keeps_what_it_has(tmp_path, monkeypatch):
+    def cut_off(folder, **others):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("blip2_core.bench.checkpoints.load", cut_off)
+    out = tmp_path / "bench.json"
+    places = ["--out", str(out), "--scratch", str(tmp_path)]
+    assert main(["bench", "checkpoints", "--small", *places, "--models", MEASURED[0]]) == 130
+    rows = json.loads(out.read_text())["models"][MEASURED[0]]["loads"]
+    assert [row["precision"] for row in rows] == ["bf16", "int8"]
+    assert list(tmp_path.iterdir()) == [out]  # the weights are gone
+
+
+def test_random_weights_lie_in_many_files_and_are_the_same_each_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("blip2_core.bench.random_folder.SHARD_BYTES", 1_000_000)
+    for name in ("one", "other"):
+        written = write_random_folder(MEASURED[0], tmp_path / name, small=True, device=torch.device("cpu"))
+    shards = [sorted((tmp_path / name).glob("*.safetensors")) for name in ("one", "other")]
+    assert len(shards[0]) > 3 and written == sum(
+        tensor.nbytes for shard in shards[0] for tensor in load_file(shard).values()
+    )
+    assert all(one.read_bytes() == other.read_bytes() for one, other in zip(*shards, strict=True))
 
 
 def test_a_name_that_is_no_public_checkpoint_is_one_line(capsys):
