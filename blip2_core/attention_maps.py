@@ -292,11 +292,11 @@ def patch_grid(vision_config: Any, num_image_tokens: int) -> tuple[int, Box]:
         raise ShapeError(f"image_embeds: expected a class token and a square of patches, got {num_image_tokens}.")
     low, high = 0.0, float(side)
     if isinstance(vision_config, HybridViTConfig):
-        low, high = _on_convolutions(vision_config.image_size, vision_config.patch_size)
+        low, high = on_convolutions(vision_config.image_size, vision_config.patch_size)
     return side, (low, low, high, high)
 
 
-def _on_convolutions(image_size: int, patch_size: int) -> tuple[float, float]:
+def on_convolutions(image_size: int, patch_size: int) -> tuple[float, float]:
     """Where a picture begins and ends on a grid that convolutions of stride 2 with "same" padding left of it.
 
     A cell of theirs is centered at an odd pixel where the side was even, at an even one where it was odd, so the grid

@@ -17,7 +17,7 @@ from blip2_core.__main__ import main
 from blip2_core.answer import AnswerSettings
 from blip2_core.attention_maps import (
     _attend,
-    _on_convolutions,
+    on_convolutions,
     enlarge,
     overlay,
     query_attention,
@@ -200,7 +200,7 @@ def test_the_grid_of_the_convolutions_lies_where_its_cells_look():
         kernel = module.kernel_size[0]
         padding = (-(-side // 2) - 1) * 2 + kernel - side
         position = 2 * position - padding // 2 + (kernel - 1) / 2
-    begin, end = _on_convolutions(260, 32)
+    begin, end = on_convolutions(260, 32)
     middle = (position + 0.5) / 260  # of the picture
     assert begin + middle * (end - begin) == pytest.approx(4.5)
     assert pixels.shape[-1] == 260 and (begin, end) == pytest.approx((0.390625, 8.515625))

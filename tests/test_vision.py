@@ -59,7 +59,7 @@ def hybrid(trunk):
 @torch.no_grad()
 def test_the_two_halves_are_the_whole(hybrid):
     features = hybrid.frozen_features(pixels())
-    assert features.shape == (1, 352, 3, 3)
+    assert features.shape == (1, 352, 9)
     image_embeds = hybrid(pixels())
     assert image_embeds.shape == (1, hybrid.config.num_image_tokens, 20) == (1, 10, 20)
     assert torch.equal(hybrid.from_features(features), image_embeds)
@@ -95,7 +95,7 @@ def test_the_trunk_stays_frozen_while_the_blocks_train():
 
 def test_the_class_token_starts_from_the_mean_of_the_grid(hybrid):
     with torch.no_grad():
-        head = hybrid.trunk.head_features(hybrid.frozen_features(pixels()))
+        head = hybrid.trunk.head_features(hybrid.frozen_features(pixels())[..., None])
         seen = []
         hook = hybrid.patch_embedding.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
         hybrid(pixels())
@@ -121,7 +121,7 @@ def test_a_patch_embedding_started_from_the_imagenet_head_keeps_what_tells_class
 def test_prototypes_of_the_classes_seen_are_added_to_mean_and_cells(trunk):
     hybrid = hybrid_with_prototypes(trunk)
     features = hybrid.frozen_features(pixels())
-    grid = trunk.head_features(features).flatten(2)[0].T  # (9, 1280)
+    grid = trunk.head_features(features[..., None]).flatten(2)[0].T  # (9, 1280)
     tokens = torch.cat([grid.mean(0, keepdim=True), grid])
     centred = trunk._fc.weight - trunk._fc.weight.mean(0)
     expected = torch.stack([token + 8.0 * (trunk._fc(token).softmax(0)[:, None] * centred).sum(0) for token in tokens])
@@ -133,7 +133,7 @@ def test_the_features_step_back_as_far_as_the_classifier_is_sure_of_the_whole_pi
     features = hybrid_with_prototypes(trunk).frozen_features(pixels(2))
     without = hybrid_with_prototypes(trunk)._tokens(features, None)
     gated = hybrid_with_prototypes(trunk, prototype_gate=0.5)._tokens(features, None)
-    grid = trunk.head_features(features).flatten(2).transpose(1, 2)
+    grid = trunk.head_features(features[..., None]).flatten(2).transpose(1, 2)
     means = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)
     sureness = trunk._fc(means[:, 0]).softmax(-1).amax(-1)  # (2,)
     expected = without - 0.5 * sureness[:, None, None].square() * means
@@ -145,10 +145,11 @@ def test_a_class_lesson_exchanges_the_class_seen_most_and_may_hide_the_picture(t
     hybrid = hybrid_with_prototypes(trunk)
     features = hybrid.frozen_features(pixels(3))
     own = hybrid._tokens(features, None)
-    lesson = ClassLesson(torch.tensor([-1, CHEETAH, CHEETAH]), torch.tensor([False, False, True]))
+    everywhere = torch.ones(3, 1, 10, dtype=torch.bool)
+    lesson = ClassLesson(torch.tensor([[-1], [CHEETAH], [CHEETAH]]), everywhere, torch.tensor([False, False, True]))
     taught = hybrid._tokens(features, lesson)
     assert torch.equal(taught[0], own[0])
-    grid = trunk.head_features(features).flatten(2).transpose(1, 2)
+    grid = trunk.head_features(features[..., None]).flatten(2).transpose(1, 2)
     means = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)
     centred = trunk._fc.weight - trunk._fc.weight.mean(0)
     logits = trunk._fc(means[1])
@@ -174,7 +175,8 @@ def test_what_is_like_the_class_seen_comes_to_stand_for_what_is_like_the_class_t
     angles = torch.arange(6) / 4
     arc = torch.stack([angles.cos(), angles.sin()], dim=1)
     shares = torch.tensor([[[0.5, 0.3, 0.1, 0.06, 0.03, 0.01], [0.1, 0.2, 0.7, 0.0, 0.0, 0.0]]])
-    moved = ClassLesson(torch.tensor([5]), torch.tensor([False])).exchange(shares, arc)
+    everywhere = torch.ones(1, 1, 2, dtype=torch.bool)
+    moved = ClassLesson(torch.tensor([[5]]), everywhere, torch.tensor([False])).exchange(shares, arc)
     assert torch.equal(moved, shares.flip(-1))
 
 

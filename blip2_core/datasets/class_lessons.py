@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from .imagenet import in_classifier_order
 from .naming import training_questions
-from .record_files import Question
+from .record_files import Question, ShownClass
 from .things import Thing, split_of
 from .wordnet import WordNet
 
@@ -48,7 +48,7 @@ class Hosts:
         own = self.place_of.get(question.image, len(self.things))
         place = draw.randrange(len(self.things) - (own < len(self.things)))
         host = self.things[place + (place >= own)]
-        return replace(question, image=host.image, source=SOURCE, imagenet_class=self.number_of[question.image])
+        return replace(question, image=host.image, source=SOURCE, shown=(ShownClass(self.number_of[question.image]),))
 
 
 def class_records(hosts: Hosts, wordnet: WordNet) -> list[Question]:

@@ -254,10 +254,21 @@ def _all_classes(things: "list[Thing]", name: str) -> "list[Thing]":
 def _write_composed(
     args: argparse.Namespace, things: "list[Thing]", photographs: "list[CaptionedPhotograph]", *, wordnet: "WordNet"
 ) -> None:
-    """Pairs of pictures composed from training stamps, with a thing and without it."""
+    """Pairs of pictures composed from training stamps, with a thing and without it, or with classes in their places."""
     from .composed_lessons import composed_lessons
+    from .imagenet import in_classifier_order
 
-    _write(args, "composed-train", composed_lessons(things, photographs, wordnet, folder=args.out, seed=args.seed))
+    classes = _all_classes(things, "composed-class-train.jsonl")
+    about_things, about_classes = composed_lessons(
+        things,
+        photographs,
+        wordnet,
+        folder=args.out,
+        seed=args.seed,
+        classes=in_classifier_order(classes) if classes else [],
+    )
+    _write(args, "composed-train", about_things)
+    _write(args, "composed-class-train", about_classes)
 
 
 def _write_pointing(

@@ -2,18 +2,24 @@
 
 Such an answer cannot come from the question, nor from the rest of the picture: the bridge has to look for the thing. As
 in "balanced pairs" of VQA v2 (Goyal and others, arXiv 1612.00837), here with pictures that differ in one thing only.
+
+There are a few hundred things to be cut out, and what the queries are to look for has many more names. So the same
+pictures are asked about ImageNet's classes too: each thing on them shows the prototype of another class (see
+`class_lessons`). Were one thing alone exchanged, to see that would be enough, and no name would have to be known.
 """
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .caption_questions import sentence_case
+from .class_lessons import SOURCE
 from .composed import choose, compose, cut_outs, ground_for, whole_photographs
 from .flickr8k import CaptionedPhotograph
 from .pointing_questions import Placed, is_it_there, own_colour, own_names, tell_apart
 from .presence import LONG_ANSWERS
-from .record_files import Question
+from .record_files import Question, ShownClass
 from .things import Thing, is_plural, with_a
 from .wordnet import WordNet
 
@@ -22,8 +28,14 @@ QUALITY = 92  # of the JPEG files
 
 
 def composed_lessons(
-    things: Sequence[Thing], photographs: Sequence[CaptionedPhotograph], wordnet: WordNet, *, folder: Path, seed: int
-) -> list[Question]:
+    things: Sequence[Thing],
+    photographs: Sequence[CaptionedPhotograph],
+    wordnet: WordNet,
+    *,
+    folder: Path,
+    seed: int,
+    classes: Sequence[Thing] = (),
+) -> tuple[list[Question], list[Question]]:
     """Compose pairs of pictures from training stamps and photographs of one thing, save them, and ask about them.
 
     Args:
@@ -32,36 +44,63 @@ def composed_lessons(
         wordnet: tells which photographs show nothing of the kind of the things.
         folder: gets the folder "composed" with the pictures; records name them relative to it.
         seed: of the splits and of everything drawn.
+        classes: those of ImageNet in the order of its classifiers; without them there are no lessons about classes.
 
     Returns:
-        The questions, with answers as they are to be given; none if there are too few stamps.
+        The questions about the things, and those about classes in their places, with answers as they are to be given;
+        none if there are too few stamps.
     """
     stamps = cut_outs(things, "train", seed)
     if not stamps:
-        return []
+        return [], []
     (folder / "composed").mkdir(parents=True, exist_ok=True)
     pasted = [*stamps, *whole_photographs(things, "train", seed)]
     grounds = [photograph for photograph in photographs if photograph.split == "train"]
-    records = []
+    records: list[Question] = []
+    about_classes: list[Question] = []
     for number in range(PAIRS):
         draw = random.Random(f"{seed} composed {number}")
         chosen = choose(pasted, draw)
         ground = ground_for(chosen, grounds, wordnet, draw)
         source = "stamps on photographs" if ground.is_photograph else "stamps"
         asked, layout = draw.choice(chosen), draw.random()
+        taught = _exchange(chosen, classes, random.Random(layout))
         for name, left_out in ((f"composed/{number:04}.jpg", None), (f"composed/{number:04}-without.jpg", asked)):
             picture, placed = compose(chosen, ground.picture, random.Random(layout), left_out=left_out)
             picture.save(folder / name, quality=QUALITY)
-            wording = random.Random(layout)  # the same for both pictures of the pair
-            others = [one for one in placed if one.thing is not asked]
-            there = next((one for one in placed if one.thing is asked), None)
-            drafts = [(there, draft) for draft in _about(asked, there, others, wording)]
-            drafts += [(one, draft) for one in placed for draft in _told_apart(one, placed, source, draw)]
-            records += [
-                Question(name, question, (answer,), kind, source, box=one.box if one else None)
-                for one, (question, answer, kind) in drafts
-            ]
-    return records
+            records += _ask(asked, placed, layout, source, draw, image=name)
+            if taught:
+                shown = tuple(ShownClass(taught[one.thing.image].number, one.box) for one in placed)
+                exchanged = [Placed(taught[one.thing.image].thing, one.box) for one in placed]
+                asked_class = taught[asked.image].thing
+                lessons = _ask(asked_class, exchanged, layout, source, random.Random(layout), image=name)
+                about_classes += [replace(lesson, source=SOURCE, shown=shown) for lesson in lessons]
+    return records, about_classes
+
+
+@dataclass(frozen=True)
+class _Class:
+    number: int
+    thing: Thing
+
+
+def _exchange(chosen: Sequence[Thing], classes: Sequence[Thing], draw: random.Random) -> dict[str, _Class]:
+    """A class for each thing, by the file of the thing."""
+    drawn = draw.sample([*enumerate(classes)], len(chosen) if classes else 0)
+    return {thing.image: _Class(*one) for thing, one in zip(chosen, drawn, strict=False)}
+
+
+def _ask(
+    asked: Thing, placed: Sequence[Placed], layout: float, source: str, draw: random.Random, *, image: str
+) -> Iterator[Question]:
+    """All questions about one picture of a pair; both are asked about `asked` in the same words."""
+    wording = random.Random(layout)
+    others = [one for one in placed if one.thing is not asked]
+    there = next((one for one in placed if one.thing is asked), None)
+    drafts = [(there, draft) for draft in _about(asked, there, others, wording)]
+    drafts += [(one, draft) for one in placed for draft in _told_apart(one, placed, source, draw)]
+    for one, (question, answer, kind) in drafts:
+        yield Question(image, question, (answer,), kind, source, box=one.box if one else None)
 
 
 Lesson = tuple[str, str, str]

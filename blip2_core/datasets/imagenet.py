@@ -6,11 +6,10 @@ from pathlib import Path
 
 from ..errors import DataError
 from .imagenet_names import CLEARER, MORE_BROADER, WRONG
-from .record_files import folder_with_files
+from .record_files import CLASSES, folder_with_files
 from .things import Thing, everyday_names, plain_broader
 from .wordnet import WordNet
 
-CLASSES = 1000
 _FILE_NAME = re.compile(r"n(\d{8})_(.+)")
 
 

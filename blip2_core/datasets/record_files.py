@@ -5,10 +5,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError
 
 SPLITS = ("train", "dev", "test")
+CLASSES = 1000  # of ImageNet
 Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture's width and height, 0-1
 
 
@@ -22,12 +24,25 @@ class Caption:
 
 
 @dataclass(frozen=True)
+class ShownClass:
+    """A class of ImageNet whose prototype a part of a picture shall show instead of its own.
+
+    Args:
+        imagenet_class: its number, 0-999.
+        box: left, top, right, bottom of the part as shares of the picture's width and height; None for all of it.
+    """
+
+    imagenet_class: int
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
 class Question:
     """One question about one picture.
 
     `answers` holds every answer that counts as right; in training the first one is the target, or those of `said`, each
-    with the number of people who gave it. `imagenet_class` is the class that the picture shall show by its prototype,
-    in a lesson about a class that has no picture. `box` is where the thing asked about is: left, top, right, bottom as
+    with the number of people who gave it. `shown` are classes that the picture shall show by their prototypes, in a
+    lesson about classes that have no picture. `box` is where the thing asked about is: left, top, right, bottom as
     shares of the picture's width and height.
     """
 
@@ -36,7 +51,7 @@ class Question:
     answers: tuple[str, ...]
     kind: str
     source: str
-    imagenet_class: int | None = None
+    shown: tuple[ShownClass, ...] = ()
     box: Box | None = None
     said: dict[str, int] | None = None
 
@@ -50,6 +65,21 @@ def read_box(value: object, where: str) -> Box:
     raise DataError(f"{where}: box: expected left, top, right, bottom as shares of the picture, 0-1, got {value!r}.")
 
 
+def read_shown(record: dict[str, Any], where: str) -> tuple[ShownClass, ...]:
+    """The classes that the picture of a JSON record shall show; raises `DataError`, which names `where`."""
+    shown = record.get("shown", [])
+    if not (isinstance(shown, list) and all(isinstance(one, dict) for one in shown)):
+        raise DataError(f'{where}: shown: expected a list of {{"imagenet_class", "box"}}, got {shown!r:.80}.')
+    return tuple(_read_one_shown(one, where) for one in shown)
+
+
+def _read_one_shown(value: dict[str, Any], where: str) -> ShownClass:
+    number, box = value.get("imagenet_class"), value.get("box")
+    if type(number) is not int or number not in range(CLASSES):
+        raise DataError(f"{where}: imagenet_class: expected a whole number from 0 to {CLASSES - 1}, got {number!r}.")
+    return ShownClass(number, None if box is None else read_box(box, where))
+
+
 def write_records(file: Path, records: Iterable[Caption | Question]) -> int:
     """Write one JSON object a line, all or nothing, and return how many."""
     lines = [record_line(record) for record in records]
@@ -59,7 +89,7 @@ def write_records(file: Path, records: Iterable[Caption | Question]) -> int:
 
 def record_line(record: Caption | Question) -> str:
     """A record as one JSON object, without what it does not have."""
-    return json.dumps({name: value for name, value in asdict(record).items() if value is not None}, ensure_ascii=False)
+    return json.dumps({name: value for name, value in asdict(record).items() if value not in (None, ())}, ensure_ascii=False)
 
 
 def replace_lines(file: Path, lines: Iterable[str]) -> None:
@@ -72,7 +102,10 @@ def replace_lines(file: Path, lines: Iterable[str]) -> None:
 def read_questions(file: Path) -> list[Question]:
     """Read back a file of questions that `write_records` wrote."""
     records = (json.loads(line) for _, line in read_lines(file))
-    return [Question(**{**record, "answers": tuple(record["answers"])}) for record in records]
+    return [
+        Question(**{**record, "answers": tuple(record["answers"]), "shown": read_shown(record, str(file))})
+        for record in records
+    ]
 
 
 def pictures_of(files: Iterable[Path]) -> list[Path]:

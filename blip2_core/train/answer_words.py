@@ -8,6 +8,7 @@ Differs from the paper, which has the language model's loss alone.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -28,22 +29,28 @@ def words_of(answer: str) -> str:
     return f" {' '.join(telling)}" if telling and len(words) <= LONGEST else ""
 
 
-def answer_words_loss(
-    visual_prompt: Tensor,
-    samples: Sequence[Sample],
-    embeddings: Tensor,
-    middle: Tensor,
-    tokenize: Callable[[str], list[int]],
-) -> Tensor:
-    """How unlikely the words of the answers are among those of the whole batch, by the cosine with visual prompts.
-
-    Each answer counts by its weight, each question alike; which of the visual prompts says a word is left to them.
+@dataclass(frozen=True)
+class AnswerWords:
+    """The words that the visual prompts of a batch shall say.
 
     Args:
-        visual_prompt: (B, n, Dl) floats, of the queries that shall say the words.
-        samples: the B questions with their answers; those without a short answer do not count.
-        embeddings: (V, Dl) of the language model's words.
-        middle: (Dl,) floats, their mean: what all words have in common tells nothing.
+        ids: (W,) of all words of the batch, each once.
+        rows: (n,) of the question that each said word answers.
+        places: (n,) of each said word among `ids`.
+        shares: (n,) of each in the loss.
+    """
+
+    ids: Tensor
+    rows: Tensor
+    places: Tensor
+    shares: Tensor
+
+
+def words_to_say(samples: Sequence[Sample], tokenize: Callable[[str], list[int]]) -> AnswerWords | None:
+    """The words of all short answers, by their weights, each question alike; None where there are none.
+
+    Args:
+        samples: questions with their answers, and captions, which do not count.
         tokenize: the ids of a text, without special tokens.
     """
     rows: list[int] = []
@@ -57,10 +64,26 @@ def answer_words_loss(
                 ids += tokens
                 shares += [weight / len(tokens)] * len(tokens)
     if not ids:
-        return visual_prompt.sum() * 0
-    device = visual_prompt.device
-    batch, place = torch.tensor(ids, device=device).unique(return_inverse=True)
-    words = F.normalize(embeddings[batch].float() - middle, dim=-1)  # (W, Dl)
+        return None
+    each, places = torch.tensor(ids).unique(return_inverse=True)
+    return AnswerWords(each, torch.tensor(rows), places, torch.tensor(shares) / len(set(rows)))
+
+
+def answer_words_loss(visual_prompt: Tensor, words: AnswerWords, embeddings: Tensor, middle: Tensor) -> Tensor:
+    """How unlikely the words of the answers are among those of the whole batch, by the cosine with visual prompts.
+
+    Which of the visual prompts says a word is left to them.
+
+    Args:
+        visual_prompt: (B, n, Dl) floats, of the queries that shall say the words.
+        words: of the B samples.
+        embeddings: (V, Dl) of the language model's words.
+        middle: (Dl,) floats, their mean: what all words have in common tells nothing.
+    """
+    ids, rows, places, shares = (
+        tensor.to(visual_prompt.device) for tensor in (words.ids, words.rows, words.places, words.shares)
+    )
+    known = F.normalize(embeddings[ids].float() - middle, dim=-1)  # (W, Dl)
     said = F.normalize(visual_prompt.float() - middle, dim=-1)  # (B, n, Dl)
-    likely = (SHARPNESS * said @ words.T).softmax(-1).mean(1).log()  # (B, W)
-    return -(likely[rows, place] * torch.tensor(shares, device=device)).sum() / len(set(rows))
+    likely = (SHARPNESS * said @ known.T).softmax(-1).mean(1).log()  # (B, W)
+    return -(likely[rows, places] * shares).sum()

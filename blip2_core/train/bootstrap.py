@@ -27,6 +27,7 @@ from ..quantize import pick_device
 from ..vision import HybridViT, HybridViTConfig
 
 NUM_QUERIES = 16
+IMAGE_SIZE = 520  # pixels; half of it is what the trunk was trained on
 PROTOTYPE_SCALE = 8.0  # a sure prototype is then about as long as the features it is added to
 PROTOTYPE_GATE = 1.0  # of a picture whose class is sure, only prototypes are left
 QFORMER_WORDS = 5000
@@ -90,7 +91,7 @@ def new_pocket(
 
 def trunk_image_processor() -> ImageProcessor:
     """Pictures as the trunk reads them."""
-    return ImageProcessor(HybridViTConfig().image_size, (TRUNK_MEAN,) * 3, (TRUNK_STD,) * 3)
+    return ImageProcessor(IMAGE_SIZE, (TRUNK_MEAN,) * 3, (TRUNK_STD,) * 3)
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int = QFORMER_WORDS) -> PreTrainedTokenizerFast:
@@ -125,7 +126,9 @@ def start_queries(model: Blip2Model, count: int) -> None:
 
 
 def _config(text_config: Any, qformer_tokenizer: Any) -> HybridBlip2Config:
-    vision = HybridViTConfig(prototype_scale=PROTOTYPE_SCALE, prototype_gate=PROTOTYPE_GATE)
+    vision = HybridViTConfig(
+        image_size=IMAGE_SIZE, num_scales=2, prototype_scale=PROTOTYPE_SCALE, prototype_gate=PROTOTYPE_GATE
+    )
     qformer = InstructBlipQFormerConfig(
         **QFORMER_SIZES,
         vocab_size=len(qformer_tokenizer),

@@ -10,8 +10,10 @@ finished row. A row without its line was cut off by an interruption and is writt
 import hashlib
 import json
 import math
+import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +27,7 @@ from tqdm import tqdm
 
 from ..errors import DataError, ImageError
 from ..image import ImageProcessor, open_image
+from .ahead import in_advance
 from .disk import expect_room, naming_a_full_disk
 
 T = TypeVar("T")
@@ -194,16 +197,25 @@ def fill_cache(
         f"the features of {len(missing):,} views",
         way_out="Make room, give --cache-features a folder on another disk, or fewer --views.",
     )
-    with tqdm(total=len(missing), desc="frozen features", unit="picture", disable=not missing) as bar:
+
+    def read(view: View) -> Tensor | str:
+        """Its pixel_values (1, 3, H, W), or why it does not open."""
+        try:
+            return processor([open_view(view)])
+        except ImageError as error:
+            return str(error)
+
+    threads = os.cpu_count() or 1
+    with (
+        tqdm(total=len(missing), desc="frozen features", unit="picture", disable=not missing) as bar,
+        closing(in_advance(read, missing, ahead=batch_size + threads, threads=threads)) as opened,
+    ):
         for batch in in_batches(missing, batch_size):
-            opened = []
-            for view in batch:
-                try:
-                    opened.append((view, open_view(view)))
-                except ImageError as error:
-                    problems.append(str(error))
-            if opened:
-                cache.add([view for view, _ in opened], encode(processor([picture for _, picture in opened])))
+            read_here = list(zip(batch, opened, strict=False))
+            pixels = [(view, found) for view, found in read_here if isinstance(found, Tensor)]
+            problems += [found for _, found in read_here if isinstance(found, str)]
+            if pixels:
+                cache.add([view for view, _ in pixels], encode(torch.cat([found for _, found in pixels])))
             bar.update(len(batch))
     return list(dict.fromkeys(problems))
 

@@ -18,19 +18,18 @@ from ..datasets.record_files import Box
 LEAST = 1e-6  # share of attention; the logarithm of less is that of this
 
 
-def looking_loss(weights: Sequence[Tensor], boxes: Sequence[Box | None], side: int, frame: Frame) -> Tensor:
+def looking_loss(weights: Sequence[Tensor], boxed: Sequence[int], cells: Tensor) -> Tensor:
     """Mean of -log of the share of its attention that each head of each query gives to the thing asked about.
 
     Args:
         weights: of the cross-attention, for each layer that sees the picture (B, heads, Q, N), the class token first.
-        boxes: of the B things; None where there is none, or it is not known where.
-        side: cells of the grid of patches along one side.
-        frame: left, top, right, bottom of the picture on the grid, whose cells have the size 1.
+        boxed: places in the batch of the b samples that say where the thing is.
+        cells: (b, N - 1) booleans: those of the thing.
     """
-    known = [place for place, box in enumerate(boxes) if box is not None]
-    seen = torch.stack([layer[known, :, :, 1:] for layer in weights])  # (layers, b, heads, Q, H * W)
-    cells = torch.stack([cells_in(box, side, frame) for box in boxes if box is not None])
-    inside = (seen * cells[:, None, None].to(seen.device)).sum(-1)
+    device = weights[0].device
+    places = torch.tensor(boxed).to(device, non_blocking=True)
+    seen = torch.stack([layer[places, :, :, 1:] for layer in weights])  # (layers, b, heads, Q, H * W)
+    inside = (seen * cells.to(device)[:, None, None]).sum(-1)
     return -inside.clamp(min=LEAST).log().mean()
 
 

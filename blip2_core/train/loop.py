@@ -14,9 +14,10 @@ import os
 import random
 import shutil
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -27,6 +28,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
 from ..errors import SettingsError, TrainingError
+from .ahead import in_advance
 from .batches import Batches
 from .disk import expect_room, naming_a_full_disk
 from .frozen import expect_unchanged, frozen_fingerprint
@@ -128,15 +130,23 @@ def train(
     stage_on_device, optimizer = accelerator.prepare(stage, run.optimizer)
     log = _Log(folder, keep_until=first)
     skipped = 0
-    with tqdm(total=settings.steps, initial=first, desc=stage.name, unit="step") as bar:
-        for step in range(first, settings.steps):
+
+    def prepare(step: int) -> tuple[int, Tensor, Any]:
+        """Texts a step, features and batch of a step, with draws of its own."""
+        samples, rng = batches.step(step), random.Random(f"{settings.seed}:{step}")
+        features = pictures.features(samples, rng)
+        return sum(len(sample.texts) for sample in samples), features, stage.collate(samples, rng)
+
+    with (
+        tqdm(total=settings.steps, initial=first, desc=stage.name, unit="step") as bar,
+        closing(in_advance(prepare, range(first, settings.steps))) as prepared,
+    ):
+        for step, (texts, features, batch) in zip(range(first, settings.steps), prepared, strict=True):
             _seed(settings.seed, step)
-            samples = batches.step(step)
-            features = pictures.features(samples, random.Random(f"{settings.seed}:{step}"))
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * settings.rate_at(step)
             with _attention_kernel(stage.device):
-                losses = stage_on_device(features, samples)
+                losses = stage_on_device(features, batch)
             total = torch.stack(list(losses.values())).sum()
             skipped = 0 if bool(torch.isfinite(total)) else skipped + 1
             if skipped > MOST_SKIPPED:
@@ -148,7 +158,7 @@ def train(
                 accelerator.clip_grad_norm_(run.parameters, settings.clip)
                 optimizer.step()
             optimizer.zero_grad()
-            log.write(step, losses, samples=sum(len(sample.texts) for sample in samples))
+            log.write(step, losses, samples=texts)
             bar.set_postfix_str(log.summary())
             bar.update()
             if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:

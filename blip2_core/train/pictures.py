@@ -21,6 +21,8 @@ from .features import FeatureCache, View, fill_cache, open_view, view_key
 from .frozen import fingerprint
 from .samples import Sample
 
+GPU_SHARE = 0.25  # of what is free on a GPU may be taken by features
+ROWS_AT_ONCE = 1024  # of features, on their way to a GPU
 NAMED = 3  # so many of the pictures that do not open are named
 
 
@@ -40,6 +42,7 @@ class Pictures:
         self.cache = self._open_cache(cache_folder) if cache_folder else None
         self._rows: dict[View, int] = {}
         self._reader: np.memmap | None = None
+        self._on_gpu: Tensor | None = None
 
     def _open_cache(self, folder: Path) -> FeatureCache:
         size = self.processor.image_size
@@ -66,8 +69,9 @@ class Pictures:
         there = [path for path in paths if path.is_file()]
         problems = [f"image: {path}: no such file" for path in paths if not path.is_file()]
         if self.cache is not None:
-            self._say_if_large(self.cache.row_bytes * self.views * len(there), say)
-            problems += self._fill(there)
+            views = self._views_of(samples, set(there))
+            self._say_if_large(self.cache.row_bytes * len(views), say)
+            problems += self._fill(views)
             good = {path for path in there if View(path) in self._rows}
         else:
             broken = _broken(there)
@@ -89,14 +93,34 @@ class Pictures:
                 "wait for the disk. Give fewer --views, or fewer pictures."
             )
 
-    def _fill(self, paths: Sequence[Path]) -> list[str]:
+    def _views_of(self, samples: Sequence[Sample], there: set[Path]) -> list[View]:
+        """Each view that a sample may ask for, and each whole picture."""
+        shown = ((0, *(n for n in range(1, self.views) if sample.may_be_shown(n))) for sample in samples)
+        views = (
+            View(sample.image, n) for sample, numbers in zip(samples, shown, strict=True) for n in numbers
+        )  # fmt: skip
+        return list(dict.fromkeys(view for view in views if view.path in there))
+
+    def _fill(self, views: Sequence[View]) -> list[str]:
         assert self.cache is not None
-        views = [View(path, number) for number in range(self.views) for path in paths]
         problems = fill_cache(self.cache, views, encode=self._encode, processor=self.processor)
         keys = {view: view_key(view) for view in views}
         self._rows = {view: self.cache.rows[key] for view, key in keys.items() if key in self.cache.rows}
         self._reader = self.cache.reader() if self._rows else None
+        self._on_gpu = self._moved_to_gpu()
         return problems
+
+    def _moved_to_gpu(self) -> Tensor | None:
+        """All features on the GPU, where they take less than `GPU_SHARE` of what is free."""
+        if self._reader is None or self.device.type == "cpu":
+            return None
+        if self._reader.nbytes > GPU_SHARE * free_memory(self.device):
+            return None
+        rows = torch.empty(self._reader.shape, dtype=torch.float16, device=self.device)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            few = slice(start, start + ROWS_AT_ONCE)
+            rows[few] = torch.from_numpy(np.array(self._reader[few])).to(self.device)
+        return rows
 
     def features(self, samples: Sequence[Sample], rng: random.Random) -> Tensor:
         """Frozen features of one view of each picture, (B, ...) floats on the model's device.
@@ -106,6 +130,9 @@ class Pictures:
             rng: draws the views; a text that names a side never gets a mirrored one, a thing with a box no crop.
         """
         views = [self._draw(sample, rng) for sample in samples]
+        if self._on_gpu is not None:
+            places = torch.tensor([self._rows[view] for view in views]).to(self.device, non_blocking=True)
+            return self._on_gpu[places].float()
         if self._reader is not None:
             rows = np.stack([self._reader[self._rows[view]] for view in views])
             return torch.from_numpy(rows).float().to(self.device)

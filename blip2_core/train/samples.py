@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..datasets.imagenet import CLASSES
-from ..datasets.record_files import Box, read_box
+from ..datasets.record_files import Box, ShownClass, read_box, read_shown
 from ..errors import DataError
 
 MOST_PACKED = 5  # records behind one visual prompt: the captions that a picture has in most collections
@@ -26,7 +25,7 @@ class Sample:
         source: where the record comes from; "" if the file does not say.
         more: further texts of the same picture and question.
         weights: of each text; together 1 for each record.
-        imagenet_class: number of the class that the picture shall show by its prototype; None for what it shows.
+        classes: that the picture shall show by their prototypes instead of what it shows, in all of it or in places.
         box: where the thing asked about is: left, top, right, bottom as shares of the picture's width and height.
     """
 
@@ -36,7 +35,7 @@ class Sample:
     source: str = ""
     more: tuple[str, ...] = ()
     weights: tuple[float, ...] = (1.0,)
-    imagenet_class: int | None = None
+    classes: tuple[ShownClass, ...] = ()
     box: Box | None = None
 
     @property
@@ -53,9 +52,9 @@ class Sample:
 
 def pack(samples: Sequence[Sample]) -> list[Sample]:
     """Gather texts that share a picture and a question, so that one visual prompt serves `MOST_PACKED` of them."""
-    groups: dict[tuple[Path, str | None, int | None], list[Sample]] = {}
+    groups: dict[tuple[Path, str | None, tuple[ShownClass, ...], Box | None], list[Sample]] = {}
     for sample in samples:
-        groups.setdefault((sample.image, sample.question, sample.imagenet_class), []).append(sample)
+        groups.setdefault((sample.image, sample.question, sample.classes, sample.box), []).append(sample)
     packs = (group[at : at + MOST_PACKED] for group in groups.values() for at in range(0, len(group), MOST_PACKED))
     return [_joined(pack) for pack in packs]
 
@@ -73,7 +72,7 @@ def fingerprint_of(samples: Sequence[Sample]) -> str:
     for sample in samples:
         digest.update(
             repr(
-                (sample.image.name, sample.question, sample.texts, sample.weights, sample.imagenet_class, sample.box)
+                (sample.image.name, sample.question, sample.texts, sample.weights, sample.classes, sample.box)
             ).encode()
         )
     return digest.hexdigest()[:16]
@@ -125,15 +124,11 @@ def _sample(line: str, file: Path, number: int) -> Sample:
             f'{file}, line {number}: expected {{"image", "caption"}} or {{"image", "question", "answers": [...]}}, '
             f"got {line[:80]!r}."
         )
-    imagenet_class = record.get("imagenet_class")
-    if imagenet_class is not None and imagenet_class not in range(CLASSES):
-        raise DataError(
-            f"{file}, line {number}: imagenet_class: expected a whole number from 0 to {CLASSES - 1}, "
-            f"got {imagenet_class!r}."
-        )
-    box = None if record.get("box") is None else read_box(record["box"], f"{file}, line {number}")
+    where = f"{file}, line {number}"
+    classes = read_shown(record, where)
+    box = None if record.get("box") is None else read_box(record["box"], where)
     first, *more = (text.strip() for text in said)
     people = sum(said.values())
     weights = tuple(number / people for number in said.values())
     source = str(record.get("source", ""))
-    return Sample(image, first, question, source, tuple(more), weights, imagenet_class, box)
+    return Sample(image, first, question, source, tuple(more), weights, classes, box)

@@ -1,5 +1,6 @@
 """What every training stage is to the loop: a module that turns a batch into named losses, and says what it trains."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,18 +50,27 @@ class Stage(nn.Module):
                 for layer in stack:
                     layer.compile(dynamic=True)
 
-    def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
+    def collate(self, samples: Sequence[Sample], rng: random.Random) -> Any:
+        """What a step needs of its samples beside their pictures; the loop makes it ahead, in another thread.
+
+        Args:
+            samples: the B samples.
+            rng: makes every draw.
+        """
+        return samples
+
+    def losses(self, features: Tensor, batch: Any) -> dict[str, Tensor]:
         """Named losses of a batch; the loop minimizes their sum.
 
         Args:
             features: (B, ...) frozen features of the pictures.
-            samples: the B samples.
+            batch: what `collate` made of the B samples.
         """
         raise NotImplementedError
 
-    def forward(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
+    def forward(self, features: Tensor, batch: Any) -> dict[str, Tensor]:
         """See `losses`."""
-        return self.losses(features, samples)
+        return self.losses(features, batch)
 
     def text_length(self, sample: Sample) -> int:
         """By what texts of like length are put together."""

@@ -46,95 +46,141 @@ def lay_out(prompt: int, targets: Sequence[Sequence[int]]) -> Layout:
     return Layout(positions, segments, predicting)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What a decoder-only language model reads behind B visual prompts of Q, and where it is to predict what.
+
+    Args:
+        ids: (B, T), padded on the right.
+        row: (n,) of each label.
+        place: (n,) in its row, the visual prompts counted, of the state that predicts each label.
+        labels: (n,) ids.
+        segments: (B, Q+T), 0 for visual prompts and prompt, n for the n-th target, -1 for padding; None if no row has
+            several targets.
+        positions: (B, Q+T); None if no row has several targets.
+    """
+
+    ids: Tensor
+    row: Tensor
+    place: Tensor
+    labels: Tensor
+    segments: Tensor | None
+    positions: Tensor | None
+
+
+@dataclass(frozen=True)
+class PromptedTexts:
+    """Texts to be written behind visual prompts.
+
+    Args:
+        prompts: B lists of ids that are read before each target.
+        targets: for each of the B, one or more lists of ids.
+        shares: (n,) of each id of every target in the loss, 1 in all.
+        rows: their layout for a decoder-only language model; None for an encoder-decoder.
+    """
+
+    prompts: Sequence[list[int]]
+    targets: Sequence[Sequence[list[int]]]
+    shares: Tensor
+    rows: Rows | None = None
+
+
 class LanguageStage(Stage):
     """What stage 2 and question answering share: the loss of the frozen language model behind a visual prompt."""
 
     trainable: tuple[str, ...] = ("model.query_tokens", "model.qformer", "model.language_projection")
     packs_texts = True
 
-    def language_loss(
+    def prompted(
         self,
-        visual_prompt: Tensor,
         prompts: Sequence[list[int]],
         targets: Sequence[Sequence[list[int]]],
         weights: Sequence[float] | None = None,
-    ) -> Tensor:
-        """Mean loss on the tokens of the targets alone, or weighted mean over the targets of that.
+    ) -> PromptedTexts:
+        """Lay texts out behind their prompts.
 
         Args:
-            visual_prompt: (B, Q, Dl) floats.
             prompts: B lists of ids that are read before each target.
             targets: for each of the B, one or more lists of ids, none of which sees the others.
             weights: of every target, however long; None weighs every token alike.
         """
-        shares = None if weights is None else self._shares(targets, weights)
-        if self.model.config.use_decoder_only_language_model:
-            return self._decoder_only_loss(visual_prompt, prompts, targets, shares)
-        return self._encoder_decoder_loss(visual_prompt, prompts, targets, shares)
+        lengths = [len(text) for texts in targets for text in texts]
+        weights = [length / sum(lengths) for length in lengths] if weights is None else weights
+        shares = [w / n / sum(weights) for w, n in zip(weights, lengths, strict=True) for _ in range(n)]
+        if not self.model.config.use_decoder_only_language_model:
+            return PromptedTexts(prompts, targets, torch.tensor(shares))
+        return PromptedTexts(prompts, targets, torch.tensor(shares), self._lay_out(prompts, targets))
 
-    def _decoder_only_loss(
-        self,
-        visual_prompt: Tensor,
-        prompts: Sequence[list[int]],
-        targets: Sequence[Sequence[list[int]]],
-        shares: Tensor | None,
-    ) -> Tensor:
+    def _lay_out(self, prompts: Sequence[list[int]], targets: Sequence[Sequence[list[int]]]) -> Rows:
         """Padding stands on the right, where a causal model never looks."""
+        queries = self.model.query_tokens.shape[1]
         rows = [lay_out(len(prompt), texts) for prompt, texts in zip(prompts, targets, strict=True)]
         ids = [
             prompt + [i for text in texts for i in text[:-1]] for prompt, texts in zip(prompts, targets, strict=True)
         ]
-        embeds = self.model.get_input_embeddings()(pad_rows(ids, self.adapter.pad_token_id).to(self.device))
+        packed = any(len(texts) > 1 for texts in targets)
+        return Rows(
+            ids=pad_rows(ids, self.adapter.pad_token_id),
+            row=torch.tensor([number for number, row in enumerate(rows) for _ in row.predicting]),
+            place=torch.tensor([queries + place for row in rows for place in row.predicting]),
+            labels=torch.tensor([i for texts in targets for text in texts for i in text]),
+            segments=pad_rows([[0] * queries + row.segments for row in rows], -1) if packed else None,
+            positions=pad_rows([[*range(queries), *(queries + p for p in row.positions)] for row in rows], 0)
+            if packed
+            else None,
+        )
+
+    def language_loss(self, visual_prompt: Tensor, texts: PromptedTexts) -> Tensor:
+        """Loss on the tokens of the targets alone, each by its share.
+
+        Args:
+            visual_prompt: (B, Q, Dl) floats.
+            texts: what stands behind them.
+        """
+        if texts.rows is not None:
+            return self._decoder_only_loss(visual_prompt, texts.rows, texts.shares)
+        return self._encoder_decoder_loss(visual_prompt, texts)
+
+    def _decoder_only_loss(self, visual_prompt: Tensor, rows: Rows, shares: Tensor) -> Tensor:
+        embeds = self.model.get_input_embeddings()(self._here(rows.ids))
         embeds = torch.cat([visual_prompt, embeds.to(visual_prompt.dtype)], dim=1)  # (B, Q+T, Dl)
-        queries = visual_prompt.shape[1]
-        packed = self._packed_inputs(rows, queries, dtype=embeds.dtype) if any(len(t) > 1 for t in targets) else {}
         hidden = self.model.language_model.base_model(
-            inputs_embeds=embeds, use_cache=False, **packed
+            inputs_embeds=embeds, use_cache=False, **self._packed_inputs(rows, dtype=embeds.dtype)
         ).last_hidden_state  # fmt: skip
-        places = [(number, queries + place) for number, row in enumerate(rows) for place in row.predicting]
-        batch, position = torch.tensor(places, device=self.device).T
-        labels = torch.tensor([i for texts in targets for text in texts for i in text], device=self.device)
-        return loss_of_rows(hidden[batch, position], labels, self.model.get_output_embeddings(), shares)
+        chosen = hidden[self._here(rows.row), self._here(rows.place)]
+        return loss_of_rows(
+            chosen, self._here(rows.labels), self.model.get_output_embeddings(), self._here(shares)
+        )  # fmt: skip
 
-    def _shares(self, targets: Sequence[Sequence[list[int]]], weights: Sequence[float]) -> Tensor:
-        """What part each token of the targets has in the loss."""
-        lengths, total = [len(text) for texts in targets for text in texts], sum(weights)
-        shares = [
-            weight / length / total for weight, length in zip(weights, lengths, strict=True) for _ in range(length)
-        ]
-        return torch.tensor(shares).to(self.device)
-
-    def _packed_inputs(self, rows: Sequence[Layout], queries: int, *, dtype: torch.dtype) -> dict[str, Tensor]:
+    def _packed_inputs(self, rows: Rows, *, dtype: torch.dtype) -> dict[str, Tensor]:
         """What keeps packed texts apart: position_ids (B, Q+T), and attention_mask (B, 1, Q+T, Q+T) to be added."""
-        segments = pad_rows([[0] * queries + row.segments for row in rows], -1).to(self.device)
-        positions = pad_rows([[*range(queries), *(queries + p for p in row.positions)] for row in rows], 0)
+        if rows.segments is None or rows.positions is None:
+            return {}
+        segments = self._here(rows.segments)
         earlier = torch.ones(segments.shape[1:] * 2, dtype=torch.bool, device=self.device).tril()
         own = segments[:, :, None] == segments[:, None, :]
         allowed = (earlier & (own | (segments == 0)[:, None, :]))[:, None]
         mask = torch.zeros(allowed.shape, dtype=dtype, device=self.device)
         mask.masked_fill_(~allowed, torch.finfo(dtype).min)
-        return {"position_ids": positions.to(self.device), "attention_mask": mask}
+        return {"position_ids": self._here(rows.positions), "attention_mask": mask}
 
-    def _encoder_decoder_loss(
-        self,
-        visual_prompt: Tensor,
-        prompts: Sequence[list[int]],
-        targets: Sequence[Sequence[list[int]]],
-        shares: Tensor | None,
-    ) -> Tensor:
-        counts = torch.tensor([len(texts) for texts in targets], device=self.device)
+    def _here(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)
+
+    def _encoder_decoder_loss(self, visual_prompt: Tensor, texts: PromptedTexts) -> Tensor:
+        counts = torch.tensor([len(several) for several in texts.targets], device=self.device)
         visual_prompt = visual_prompt.repeat_interleave(counts, dim=0)
-        prompts = [prompt for prompt, texts in zip(prompts, targets, strict=True) for _ in texts]
-        ids = pad_rows(prompts, self.adapter.pad_token_id).to(self.device)
-        mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0).to(self.device)
+        prompts = [prompt for prompt, several in zip(texts.prompts, texts.targets, strict=True) for _ in several]
+        ids = self._here(pad_rows(prompts, self.adapter.pad_token_id))
+        mask = self._here(pad_rows([[1] * len(prompt) for prompt in prompts], 0))
         embeds = torch.cat([visual_prompt, self.model.get_input_embeddings()(ids)], dim=1)  # (B, Q+T, Dl)
         mask = torch.cat([mask.new_ones(visual_prompt.shape[:2]), mask], dim=1)
-        labels = pad_rows([text for texts in targets for text in texts], IGNORE_INDEX).to(self.device)
+        labels = self._here(pad_rows([text for several in texts.targets for text in several], IGNORE_INDEX))
         language_model: Any = self.model.language_model
         begun = language_model.prepare_decoder_input_ids_from_labels(labels)
         scores = language_model(inputs_embeds=embeds, attention_mask=mask, decoder_input_ids=begun).logits
         chosen = labels != IGNORE_INDEX
-        return loss_of_rows(scores[chosen], labels[chosen], nn.Identity(), shares)
+        return loss_of_rows(scores[chosen], labels[chosen], nn.Identity(), self._here(texts.shares))
 
     def target_ids(self, text: str) -> list[int]:
         """Ids of a text to be written, closed by the token that ends an answer."""
@@ -157,10 +203,12 @@ class Stage2(LanguageStage):
         texts = [[self.target_ids(text) for text in sample.texts] for sample in samples]
         if self.model.config.use_decoder_only_language_model:
             begin = self._begin_ids()
-            return {"language_modelling": self.language_loss(visual_prompt, [begin] * len(texts), texts)}
+            loss = self.language_loss(visual_prompt, self.prompted([begin] * len(texts), texts))
+            return {"language_modelling": loss}
         counts = torch.tensor([len(row) for row in texts], device=self.device)
         prefixes, suffixes = zip(*(split_text(ids) for row in texts for ids in row), strict=True)
-        loss = self.language_loss(visual_prompt.repeat_interleave(counts, dim=0), prefixes, [[ids] for ids in suffixes])
+        suffixed = self.prompted(prefixes, [[ids] for ids in suffixes])
+        loss = self.language_loss(visual_prompt.repeat_interleave(counts, dim=0), suffixed)
         return {"prefix_language_modelling": loss}
 
     def _begin_ids(self) -> list[int]:

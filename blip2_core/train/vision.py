@@ -28,6 +28,7 @@ STOP_WORDS = frozenset(
 WORD = re.compile(r"[a-z]+")
 OWN_BLOCKS = (  # of the hybrid ViT, behind its frozen trunk
     "model.vision_model.patch_embedding",
+    "model.vision_model.detail_embedding",
     "model.vision_model.position_embedding",
     "model.vision_model.layers",
     "model.vision_model.post_layernorm",

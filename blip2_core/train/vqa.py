@@ -10,21 +10,24 @@ Paper: BLIP-2 (arXiv 2301.12597), section 4.3 and figure 7; InstructBLIP (arXiv 
 answers by their number as in BLIP (arXiv 2201.12086).
 """
 
+import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..attention_maps import patch_grid, watch_cross_attention
+from ..attention_maps import on_convolutions, patch_grid, watch_cross_attention
+from ..datasets.record_files import Box
 from ..errors import SettingsError, TrainingError
-from ..language.prompts import Prompt
-from ..model import Blip2
-from ..vision import ClassLesson, HybridViT
-from .answer_words import answer_words_loss
-from .looking import looking_loss
+from ..model import Blip2, tokenize_questions
+from ..vision import ClassLesson, HybridViT, num_image_tokens
+from .answer_words import AnswerWords, answer_words_loss, words_to_say
+from .looking import cells_in, looking_loss
 from .samples import Sample
-from .stage2 import LanguageStage
+from .stage2 import LanguageStage, PromptedTexts
 from .vision import OWN_BLOCKS
 
 PROTOTYPE_ALONE = 0.5  # of the class lessons
@@ -32,6 +35,31 @@ WORDS_WEIGHT = 0.25  # of the words' loss beside the answers'
 LOOKING_WEIGHT = 1.0  # of the attention's loss beside the answers'
 CHARACTERS = 100  # of a sample that the language model reads, with --language-batch; of longer ones it reads fewer
 FEWEST_READ = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step of question answering needs of its B samples, beside their pictures.
+
+    Args:
+        ids: (B, Tq) the questions in the Q-Former's vocabulary; None where it reads none.
+        mask: (B, Tq), 1 where there is text.
+        lesson: classes that pictures shall show instead of their own; None if none shall.
+        boxed: places of the samples that say where the thing asked about is.
+        cells: (b, H * W) booleans, the patches of these things; None if there are none.
+        words: that some visual prompts shall say; None if there are none.
+        read: places of the samples that the language model reads.
+        texts: what it reads and writes of them; None if it reads none.
+    """
+
+    ids: Tensor | None
+    mask: Tensor | None
+    lesson: ClassLesson | None
+    boxed: list[int]
+    cells: Tensor | None
+    words: AnswerWords | None
+    read: list[int]
+    texts: PromptedTexts | None
 
 
 class QuestionAnswering(LanguageStage):
@@ -60,7 +88,7 @@ class QuestionAnswering(LanguageStage):
         embeddings: Any = self.model.get_input_embeddings()
         self.words = embeddings.weight.detach()  # (V, Dl), frozen
         self.middle_of_words = self.words.float().mean(0)
-        self.tokenize_for_qformer = blip2.tokenize_for_qformer
+        self.question_tokenizer = None if blip2.withholds_question else blip2.qformer_tokenizer
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
 
@@ -69,41 +97,56 @@ class QuestionAnswering(LanguageStage):
         super().freeze_the_rest()
         self.model.vision_model.eval()
 
-    def losses(self, features: Tensor, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """See `Stage.losses`: `answer`, `words` if there are answer queries, `looking` if there are boxes."""
-        visual_prompt, beside = self._look(features, samples)
-        if self.answer_queries:
-            beside["words"] = WORDS_WEIGHT * self._words_loss(visual_prompt, samples)
-        read = self._read_by_language_model(samples)
-        if not read:
-            return beside
-        samples, visual_prompt = [samples[place] for place in read], visual_prompt[read]
-        prompts = [self._prompt(sample) for sample in samples]
-        prompt_ids = self.adapter.tokenize(prompts)
-        targets = [
-            [self._answer_ids(prompt, ids, text) for text in sample.texts]
-            for prompt, ids, sample in zip(prompts, prompt_ids, samples, strict=True)
-        ]
-        weights = [weight for sample in samples for weight in sample.weights]
-        return {"answer": self.language_loss(visual_prompt, prompt_ids, targets, weights), **beside}
-
-    def _look(self, features: Tensor, samples: Sequence[Sample]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The visual prompts (B, Q, Dl), and `looking` if any sample says where the thing asked about is."""
+    def collate(self, samples: Sequence[Sample], rng: random.Random) -> "Batch":
+        """See `Stage.collate`."""
+        read = self._read_by_language_model(samples, rng)
         questions = [sample.question or self.adapter.template.caption_question for sample in samples]
-        ids, mask = self.tokenize_for_qformer(questions)
-        boxes, image_embeds = [sample.box for sample in samples], self._image_embeds(features, samples)
-        if not any(boxes):
-            return self.model.project(self.model.query(image_embeds, ids, mask)), {}
+        ids, mask = tokenize_questions(self.question_tokenizer, questions)
+        boxed = [place for place, sample in enumerate(samples) if sample.box is not None]
+        return Batch(
+            ids=ids,
+            mask=mask,
+            lesson=self._lesson(samples, rng),
+            boxed=boxed,
+            cells=torch.stack([self._cells(samples[place].box) for place in boxed]) if boxed else None,
+            words=words_to_say(samples, self._word_ids) if self.answer_queries else None,
+            read=read,
+            texts=self._texts([samples[place] for place in read]) if read else None,
+        )
+
+    def _texts(self, samples: Sequence[Sample]) -> PromptedTexts:
+        prompts, answers = zip(*(self._tokenized(sample.question, sample.texts) for sample in samples), strict=True)
+        return self.prompted(prompts, answers, [weight for sample in samples for weight in sample.weights])
+
+    def losses(self, features: Tensor, batch: "Batch | Sequence[Sample]") -> dict[str, Tensor]:
+        """See `Stage.losses`: `answer`, `words` if there are answer queries, `looking` if there are boxes."""
+        if not isinstance(batch, Batch):
+            batch = self.collate(batch, random.Random(0))
+        visual_prompt, beside = self._look(features, batch)
+        if self.answer_queries:
+            beside["words"] = WORDS_WEIGHT * self._words_loss(visual_prompt, batch.words)
+        if batch.texts is None:
+            return beside
+        everyone = len(batch.read) == len(visual_prompt)
+        visual_prompt = visual_prompt if everyone else visual_prompt[batch.read]
+        return {"answer": self.language_loss(visual_prompt, batch.texts), **beside}
+
+    def _look(self, features: Tensor, batch: "Batch") -> tuple[Tensor, dict[str, Tensor]]:
+        """The visual prompts (B, Q, Dl), and `looking` if any sample says where the thing asked about is."""
+        image_embeds = self._image_embeds(features, batch.lesson)
+        asked = [None if tensor is None else tensor.to(self.device) for tensor in (batch.ids, batch.mask)]
+        if batch.cells is None:
+            return self.model.project(self.model.query(image_embeds, *asked)), {}
         with watch_cross_attention(self.model.qformer) as weights:
-            visual_prompt = self.model.project(self.model.query(image_embeds, ids, mask))
-        side, frame = patch_grid(self.model.config.vision_config, image_embeds.shape[1])
-        return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, boxes, side, frame)}
+            visual_prompt = self.model.project(self.model.query(image_embeds, *asked))
+        return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, batch.boxed, batch.cells)}
 
-    def _words_loss(self, visual_prompt: Tensor, samples: Sequence[Sample]) -> Tensor:
-        spoken = visual_prompt[:, self.answer_queries]
-        return answer_words_loss(spoken, samples, self.words, self.middle_of_words, self.text_ids)
+    def _words_loss(self, visual_prompt: Tensor, words: AnswerWords | None) -> Tensor:
+        if words is None:
+            return visual_prompt.sum() * 0
+        return answer_words_loss(visual_prompt[:, self.answer_queries], words, self.words, self.middle_of_words)
 
-    def _read_by_language_model(self, samples: Sequence[Sample]) -> list[int]:
+    def _read_by_language_model(self, samples: Sequence[Sample], rng: random.Random) -> list[int]:
         """Which samples of a batch the language model reads: all, or some of like length, each as likely as another."""
         most = self.language_batch
         if most is None or most >= len(samples) or not self.training:
@@ -111,28 +154,68 @@ class QuestionAnswering(LanguageStage):
         if not most:
             return []
         by_length = sorted(range(len(samples)), key=lambda place: self.text_length(samples[place]))
-        first = most * int(torch.randint(len(samples) // most, ()))
+        first = most * rng.randrange(len(samples) // most)
         alike = by_length[first : first + most]
         kept = max(FEWEST_READ, most * CHARACTERS // max(self.text_length(samples[alike[-1]]), CHARACTERS))
-        return [alike[place] for place in torch.randperm(len(alike))[:kept].tolist()]
+        return rng.sample(alike, min(kept, len(alike)))
 
-    def _image_embeds(self, features: Tensor, samples: Sequence[Sample]) -> Tensor:
-        """(B, N, Dv); half of the class lessons hide the picture itself, half leave it there to be seen through."""
+    def _image_embeds(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
+        """(B, N, Dv)."""
         vision_model = self.model.vision_model
-        if all(sample.imagenet_class is None for sample in samples):
+        if lesson is None:
             return vision_model.from_features(features)
+        moved = ClassLesson(*(tensor.to(self.device) for tensor in (lesson.classes, lesson.places, lesson.alone)))
+        return vision_model.from_features(features, moved)
+
+    def _lesson(self, samples: Sequence[Sample], rng: random.Random) -> ClassLesson | None:
+        """The classes that pictures shall show; half of them hide the picture itself, half leave it to be seen."""
+        most = max(len(sample.classes) for sample in samples)
+        if not most:
+            return None
+        vision_model = self.model.vision_model
         if not (isinstance(vision_model, HybridViT) and vision_model.config.prototype_scale):
             raise TrainingError(
                 "--data: expected a model with class prototypes for records with an imagenet_class, this one has none. "
                 "Leave class-train.jsonl out."
             )
-        classes = torch.tensor([-1 if s.imagenet_class is None else s.imagenet_class for s in samples]).to(self.device)
-        alone = (classes >= 0) & (torch.rand(len(samples)) < PROTOTYPE_ALONE).to(self.device)
-        return vision_model.from_features(features, ClassLesson(classes, alone))
+        nowhere = torch.zeros_like(self._tokens(None))
+        classes, places, alone = [], [], []
+        for sample in samples:
+            missing = most - len(sample.classes)
+            classes.append([*(shown.imagenet_class for shown in sample.classes), *[-1] * missing])
+            places += [*(self._tokens(shown.box) for shown in sample.classes), *[nowhere] * missing]
+            alone.append(bool(sample.classes) and rng.random() < PROTOTYPE_ALONE)
+        return ClassLesson(
+            torch.tensor(classes), torch.stack(places).unflatten(0, (-1, most)), torch.tensor(alone)
+        )  # fmt: skip
 
-    def _prompt(self, sample: Sample) -> Prompt:
+    @cache  # noqa: B019  # a stage lives as long as its run
+    def _tokens(self, box: Box | None) -> Tensor:
+        """(1 + cells of all scales,) booleans: those in a box; without one all of them."""
+        config: Any = self.model.vision_model.config
+        if box is None:
+            return torch.ones(1 + sum(config.grid_side(size) ** 2 for size in config.sizes), dtype=torch.bool)
+        grids = [(config.grid_side(size), on_convolutions(size, config.patch_size)) for size in config.sizes]
+        cells = [cells_in(box, side, (low, low, high, high)) for side, (low, high) in grids]
+        return torch.cat([torch.zeros(1, dtype=torch.bool), *cells])
+
+    @cache  # noqa: B019
+    def _cells(self, box: Box) -> Tensor:
+        """(H * W,) booleans: the patches in a box."""
+        config: Any = self.model.config.vision_config
+        return cells_in(box, *patch_grid(config, num_image_tokens(config)))
+
+    @cache  # noqa: B019
+    def _word_ids(self, text: str) -> list[int]:
+        return self.text_ids(text)
+
+    @cache  # noqa: B019
+    def _tokenized(self, question: str | None, texts: tuple[str, ...]) -> tuple[list[int], list[list[int]]]:
+        """Ids of the prompt, and of each answer."""
         template = self.adapter.template
-        return template.caption_prompt if sample.question is None else template.render(sample.question)
+        prompt = template.caption_prompt if question is None else template.render(question)
+        (ids,) = self.adapter.tokenize([prompt])
+        return ids, [self._answer_ids(prompt, ids, text) for text in texts]
 
     def _answer_ids(self, prompt: str, prompt_ids: list[int], answer: str) -> list[int]:
         """Ids of the answer; after a prompt such as "Answer:" its first word begins with a space."""

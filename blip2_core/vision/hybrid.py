@@ -9,15 +9,21 @@ sees, and the weights by which it knows those classes (their prototypes) are add
 clearer about what they show than the features by themselves, and a class is the same vector in every picture. Where the
 classifier is sure of the whole picture, the features step back, so that the class is not drowned by them.
 
+ImageNet shows one thing that fills the picture, and the trunk does not know a thing again that is a quarter as large. So
+with two scales it looks twice, as through an image pyramid: at the picture in half its size, which tells what the whole
+shows, and in its full size, where each thing is twice as large. A cell carries what both see at its place.
+
 The blocks are small enough to be trained on a laptop: `frozen_features` is the expensive half, which can be computed
 once for each picture and kept; `from_features` is the cheap half.
 
 Paper: ViT (arXiv 2010.11929), section 3.1, "Hybrid Architecture".
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
@@ -39,6 +45,7 @@ class HybridViTConfig(PreTrainedConfig):
         prototype_scale: how much of the classifier's prototypes is added to the features of the trunk; 0: nothing.
         prototype_gate: how far the features step back for them: they are multiplied by 1 - prototype_gate * p²,
             where p is the likelihood of the class that the whole picture shows most; 0: not at all, 1 at most.
+        num_scales: 1, or 2 to look at the picture in half its size as well.
     """
 
     model_type = "hybrid_vit"
@@ -53,11 +60,21 @@ class HybridViTConfig(PreTrainedConfig):
     dropout: float = 0.1
     prototype_scale: float = 0.0
     prototype_gate: float = 0.0
+    num_scales: int = 1
 
     @property
     def num_image_tokens(self) -> int:
         """Image tokens N: the cells of the grid and the class token."""
-        return (-(-self.image_size // self.patch_size)) ** 2 + 1  # +1: the class token
+        return self.grid_side(self.image_size) ** 2 + 1  # +1: the class token
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sides in pixels at which the trunk looks at the picture, the smallest first."""
+        return tuple(self.image_size // factor for factor in (2, 1)[2 - self.num_scales :])
+
+    def grid_side(self, image_size: int) -> int:
+        """Cells along one side of a picture of so many pixels."""
+        return -(-image_size // self.patch_size)
 
 
 @dataclass(frozen=True)
@@ -65,15 +82,17 @@ class ClassLesson:
     """Pictures that shall show a class of which there is no picture, by that class's prototype.
 
     Args:
-        classes: (B,) numbers of ImageNet classes, -1 for a picture that shows what it shows.
+        classes: (B, K) numbers of ImageNet classes, -1 for what is shown as it is.
+        places: (B, K, N) booleans: the tokens of the picture, of all scales, that shall show it.
         alone: (B,) booleans: the picture's own features are hidden, the prototypes stand alone.
     """
 
     classes: Tensor
+    places: Tensor
     alone: Tensor
 
     def exchange(self, shares: Tensor, prototypes: Tensor) -> Tensor:
-        """Exchange the class that a picture shows most with the one it shall show, in all its shares (B, N, 1000).
+        """Exchange the class that each place shows most with the one it shall show, in all its shares (B, N, 1000).
 
         Each class that is like the one comes to stand for the class that is as near to the other, so that what the
         picture shows a little of is as likely beside the new class as it was beside its own.
@@ -82,14 +101,22 @@ class ClassLesson:
             shares: of the classes, in the whole picture and in each cell.
             prototypes: of the classes, (1000, D); classes are alike as their directions are.
         """
-        seen = shares[:, 0].argmax(dim=-1)  # (B,)
-        taught = torch.where(self.classes < 0, seen, self.classes)
-        directions = nn.functional.normalize(prototypes, dim=1)
-        from_seen, from_taught = (  # all classes by likeness, the one itself first
-            (directions[one] @ directions.T).argsort(dim=1, descending=True)[:, None].expand_as(shares)
-            for one in (seen, taught)
-        )
-        return torch.empty_like(shares).scatter_(2, from_taught, shares.gather(2, from_seen))
+        directions = F.normalize(prototypes, dim=1)
+        likeness = directions @ directions.T
+        for classes, places in zip(self.classes.unbind(1), self.places.unbind(1), strict=True):
+            looked_at = places & (~places[:, :1] | self._whole(places))  # of the whole picture the mean is enough
+            seen = (shares * looked_at[..., None]).sum(1).argmax(dim=-1)  # (B,)
+            taught = torch.where(classes < 0, seen, classes)
+            from_seen, from_taught = (  # all classes by likeness, the one itself first
+                likeness[one].argsort(dim=1, descending=True)[:, None].expand_as(shares) for one in (seen, taught)
+            )
+            exchanged = torch.empty_like(shares).scatter_(2, from_taught, shares.gather(2, from_seen))
+            shares = torch.where(places[..., None], exchanged, shares)
+        return shares
+
+    def _whole(self, places: Tensor) -> Tensor:
+        """(N,) booleans: the token of the whole picture."""
+        return torch.arange(places.shape[1], device=places.device) == 0
 
 
 class HybridViT(nn.Module):
@@ -103,6 +130,8 @@ class HybridViT(nn.Module):
         width = config.hidden_size
         self.trunk = EfficientNetLite2()
         self.patch_embedding = nn.Linear(EfficientNetLite2.head_channels, width)
+        if config.num_scales > 1:
+            self.detail_embedding = nn.Linear(EfficientNetLite2.head_channels, width)
         self.position_embedding = nn.Parameter(torch.randn(1, config.num_image_tokens, width) * 0.02)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
@@ -130,36 +159,58 @@ class HybridViT(nn.Module):
         """Start the patch embedding from the directions in which the trunk's own ImageNet classifier looks."""
         directions = torch.linalg.svd(self._prototypes().float(), full_matrices=False).Vh
         width = self.config.hidden_size
-        self.patch_embedding.weight.copy_(directions[:width])
-        self.patch_embedding.bias.zero_()
+        for embedding in [self.patch_embedding] + ([self.detail_embedding] if self.config.num_scales > 1 else []):
+            embedding.weight.copy_(directions[:width])
+            embedding.bias.zero_()
 
     @torch.no_grad()
     def frozen_features(self, pixel_values: Tensor) -> Tensor:
-        """(B, 3, H, W) pixels to what the frozen trunk sees: (B, 352, h, w)."""
+        """(B, 3, H, W) pixels to what the frozen trunk sees: (B, 352, cells), row by row, the smallest scale first."""
         size = self.config.image_size
         expect_shape("pixel_values", pixel_values, "B C H W", C=3, H=size, W=size)
-        return self.trunk.features(pixel_values)
+        scales = [F.interpolate(pixel_values, side, mode="area") for side in self.config.sizes[:-1]]
+        return torch.cat([self.trunk.features(pixels).flatten(2) for pixels in (*scales, pixel_values)], dim=2)
 
     def from_features(self, features: Tensor, lesson: ClassLesson | None = None) -> Tensor:
-        """(B, 352, h, w) of `frozen_features` to image_embeds (B, N, Dv), class token first.
+        """(B, 352, cells) of `frozen_features` to image_embeds (B, N, Dv), class token first.
 
         Args:
             features: of the pictures.
             lesson: in training, classes that some of the pictures shall show instead of their own.
         """
-        hidden = self.patch_embedding(self._tokens(features, lesson)) + self.position_embedding  # (B, N, Dv)
+        hidden = self._embed(self._tokens(features, lesson)) + self.position_embedding  # (B, N, Dv)
         for layer in self.layers:
             hidden = layer(hidden)
         return self.post_layernorm(hidden)
 
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """(B, 1 + cells, 1280) of all scales to (B, N, Dv): a cell of the finest grid gets the coarser ones' too."""
+        if self.config.num_scales == 1:
+            return self.patch_embedding(tokens)
+        small, large = self._sides
+        coarse, fine = tokens.split([1 + small**2, large**2], dim=1)
+        coarse = self.patch_embedding(coarse)
+        grid = coarse[:, 1:].transpose(1, 2).unflatten(2, (small, small))
+        grid = F.interpolate(grid, (large, large), mode="bilinear")
+        cells = self.detail_embedding(fine) + grid.flatten(2).transpose(1, 2)
+        return torch.cat([coarse[:, :1], cells], dim=1)
+
+    @property
+    def _sides(self) -> list[int]:
+        """Cells along one side of each scale's grid."""
+        return [self.config.grid_side(size) for size in self.config.sizes]
+
     @torch.no_grad()
     def _tokens(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
-        """What the frozen trunk tells of the picture and of each cell: (B, N, 1280)."""
-        grid = self.trunk.head_features(features).flatten(2).transpose(1, 2)  # (B, h * w, 1280)
-        tokens = torch.cat([grid.mean(1, keepdim=True), grid], dim=1)
+        """What the frozen trunk tells of the picture and of the cells of each scale: (B, 1 + cells, 1280)."""
+        cells = self.trunk.head_features(features[..., None])[..., 0].transpose(1, 2)  # (B, cells, 1280)
+        scales = cells.split([side**2 for side in self._sides], dim=1)
+        whole = scales[0].mean(1, keepdim=True)
+        tokens = torch.cat([whole, cells], dim=1)
         if not self.config.prototype_scale:
             return tokens
-        shares, prototypes = self.trunk._fc(tokens).softmax(dim=-1), self._prototypes()  # (B, N, 1000)
+        classified = torch.cat([whole, scales[0], *(_with_neighbours(scale) for scale in scales[1:])], dim=1)
+        shares, prototypes = self.trunk._fc(classified).softmax(dim=-1), self._prototypes()  # (B, 1 + cells, 1000)
         if lesson is not None:
             shares = lesson.exchange(shares, prototypes)
             tokens = tokens.masked_fill(lesson.alone[:, None, None], 0.0)
@@ -179,3 +230,10 @@ class HybridViT(nn.Module):
             ShapeError: the picture does not have the size of the config.
         """
         return self.from_features(self.frozen_features(pixel_values))
+
+
+def _with_neighbours(cells: Tensor) -> Tensor:
+    """(B, side², D), each cell the mean of itself and its neighbours: the classifier knows means, not single cells."""
+    side = math.isqrt(cells.shape[1])
+    grid = cells.transpose(1, 2).unflatten(2, (side, side))
+    return F.avg_pool2d(grid, 3, stride=1, padding=1, count_include_pad=False).flatten(2).transpose(1, 2)

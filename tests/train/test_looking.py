@@ -33,8 +33,9 @@ def test_the_cells_of_a_box(box, cells):
 def test_the_loss_is_by_the_share_of_the_box_and_samples_without_one_do_not_count():
     uniform, elsewhere = torch.full((4, 3, 10), 0.1), torch.zeros(4, 3, 10)
     weights = [torch.stack([uniform, elsewhere])] * 2  # (B, heads, Q, N), of which 4 cells are in the box
-    assert float(looking_loss(weights, [UPPER_LEFT, None], 3, FRAME)) == pytest.approx(-math.log(0.4))
-    both = float(looking_loss(weights, [UPPER_LEFT, UPPER_LEFT], 3, FRAME))
+    cells = cells_in(UPPER_LEFT, 3, FRAME)[None]
+    assert float(looking_loss(weights, [0], cells)) == pytest.approx(-math.log(0.4))
+    both = float(looking_loss(weights, [0, 1], cells.expand(2, -1)))
     assert both == pytest.approx((-math.log(0.4) - math.log(1e-6)) / 2)
 
 

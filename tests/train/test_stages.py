@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from small_blip2 import make_blip2
 from transformers import Blip2QFormerConfig
 
+from blip2_core.datasets.record_files import ShownClass
 from blip2_core.errors import DataError, TrainingError
 from blip2_core.train.pictures import Pictures
 from blip2_core.train.samples import Sample, pack, read_samples
@@ -59,7 +60,8 @@ def test_the_question_to_the_qformer_changes_the_loss(blip2, picture_folder):
     told = float(stage(features, samples)["answer"])
     visual = blip2.model.project(blip2.model.query(stage.image_embeds(features)))
     prompts = blip2.adapter.tokenize([blip2.prompt(sample.question) for sample in samples])
-    untold = float(stage.language_loss(visual, prompts, [[stage.target_ids(sample.text)] for sample in samples]))
+    targets = [[stage.target_ids(sample.text)] for sample in samples]
+    untold = float(stage.language_loss(visual, stage.prompted(prompts, targets)))
     assert abs(told - untold) > 1e-4
 
 
@@ -229,7 +231,8 @@ def test_texts_of_one_picture_and_question_are_packed_and_no_others():
 
 
 def lesson_file(folder: Path, imagenet_class: object) -> Path:
-    record = {"image": "red.png", "question": "What is this?", "answers": ["A lion."], "imagenet_class": imagenet_class}
+    shown = [{"imagenet_class": imagenet_class}]
+    record = {"image": "red.png", "question": "What is this?", "answers": ["A lion."], "shown": shown}
     file = folder / "class.jsonl"
     file.write_text(json.dumps(record) + "\n")
     return file
@@ -248,6 +251,6 @@ def test_a_class_that_imagenet_does_not_have_is_refused(number, tmp_path):
 
 def test_class_lessons_need_a_model_with_prototypes(blip2, picture_folder):
     features, samples = batch(blip2, picture_folder / "vqa.jsonl")
-    samples[0] = replace(samples[0], imagenet_class=291)
+    samples[0] = replace(samples[0], classes=(ShownClass(291),))
     with pytest.raises(TrainingError, match="expected a model with class prototypes"):
         QuestionAnswering(blip2)(features, samples)
