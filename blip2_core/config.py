@@ -4,7 +4,7 @@
 instead of shipped: where each comes from and its sha256.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 from transformers import AutoConfig, Blip2Config, InstructBlipConfig, PreTrainedConfig
 
@@ -21,12 +21,14 @@ class HybridBlip2Config(InstructBlipConfig):
     """
 
     model_type = "hybrid_blip2"
-    sub_configs_defaults: ClassVar[dict[str, Any]] = {
-        **InstructBlipConfig.sub_configs_defaults,
-        "vision_config": HybridViTConfig,
-    }
 
     frozen_parts: dict | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        # Here, for what a subclass has to declare instead differs between the versions of transformers.
+        if not isinstance(self.vision_config, PreTrainedConfig):
+            self.vision_config = HybridViTConfig(**(self.vision_config or {}))
+        super().__post_init__(**kwargs)
 
 
 CONFIG_CLASSES: dict[str, type[PreTrainedConfig]] = {

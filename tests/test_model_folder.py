@@ -157,8 +157,8 @@ def test_a_config_that_describes_no_model_says_why(folder, field, value, said):
 def test_a_language_model_that_nobody_knows(folder):
     edit(folder / "config.json", text_config__model_type="no-such-language-model")
     said = refusal(folder)
-    assert said.startswith("@/config.json: this config does not fit together: Unrecognized model type for subconfig: ")
-    assert len(said) < 500
+    assert said.startswith("@/config.json: this config does not fit together: ")  # in words of transformers' version
+    assert "no-such-language-model" in said and len(said) < 500
 
 
 def test_a_folder_without_tokenizer(folder):
