@@ -27,6 +27,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from .decoding import check_mode
 from .errors import QuestionError, SettingsError, ShapeError
 from .language import PromptInputs, Turn, check_question
 from .out_of_memory import freed_when_full
@@ -81,31 +82,44 @@ class Relevance:
     box: Box
 
 
-def query_attention(blip2: "Blip2", image: "ImageSource | SeenImage", question: str) -> QueryAttention:
+def query_attention(
+    blip2: "Blip2",
+    image: "ImageSource | SeenImage",
+    question: str,
+    *,
+    history: Sequence[Turn] = (),
+    mode: str | None = None,
+) -> QueryAttention:
     """Where each query looks in a picture when it is told this question.
 
     Args:
         blip2: the model.
         image: a path, bytes, a PIL image, or what `Blip2.see` returned.
         question: what is asked; a Q-Former without text looks at the same places whatever it is.
+        history: as for `relevance`; no query looks elsewhere for it, since the language model alone reads it.
+        mode: in which it is asked, as for `Blip2.ask`.
 
     Raises:
         ImageError: the picture cannot be read.
         QuestionError: the question cannot be asked.
+        SettingsError: an unknown mode.
     """
-    return watched_prompt(blip2, image, question)[1]
+    return watched_prompt(blip2, image, question, mode)[1]
 
 
 @freed_when_full()
 @torch.no_grad()
-def watched_prompt(blip2: "Blip2", image: "ImageSource | SeenImage", question: str) -> tuple[Tensor, QueryAttention]:
+def watched_prompt(
+    blip2: "Blip2", image: "ImageSource | SeenImage", question: str, mode: str | None = None
+) -> tuple[Tensor, QueryAttention]:
     """The visual prompt of a picture and a question, (1, Q, Dl), and where each query looked while it was made.
 
     Arguments and errors as for `query_attention`; the Q-Former runs once.
     """
-    question = check_question(question)
+    check_mode(mode)
+    read = blip2.template.qformer_question(check_question(question), mode)
     with watch_cross_attention(blip2.model.qformer) as weights:
-        visual_prompt = blip2.visual_prompt([blip2.see(image)], [question])
+        visual_prompt = blip2.visual_prompt([blip2.see(image)], [read])
     found = torch.stack([layer[0].float().cpu() for layer in weights])  # (layers, heads, Q, N)
     side, box = patch_grid(blip2.model.config.vision_config, found.shape[-1])
     layers = blip2.model.qformer.encoder.layer

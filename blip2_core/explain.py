@@ -4,6 +4,7 @@ A soft visual prompt is no word. But it stands where words stand, so it can be h
 word embeddings: the nearest ones tell what it has come to mean.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attention_maps import QueryAttention, watched_prompt
-from .language import check_question
+from .language import Turn, check_question
 from .out_of_memory import freed_when_full
 
 if TYPE_CHECKING:
@@ -51,7 +52,15 @@ class Explanation:
     nearest_words: tuple[tuple[tuple[str, float], ...], ...]
 
 
-def explain(blip2: "Blip2", image: "ImageSource | SeenImage", question: str, *, words: int = 5) -> Explanation:
+def explain(
+    blip2: "Blip2",
+    image: "ImageSource | SeenImage",
+    question: str,
+    *,
+    words: int = 5,
+    history: Sequence[Turn] = (),
+    mode: str | None = None,
+) -> Explanation:
     """Follow one picture and one question up to the language model.
 
     Args:
@@ -59,27 +68,36 @@ def explain(blip2: "Blip2", image: "ImageSource | SeenImage", question: str, *, 
         image: a path, bytes, a PIL image, or what `Blip2.see` returned.
         question: what is asked.
         words: how many nearest words each visual prompt gets.
+        history: the turns that the language model reads before the question.
+        mode: in which it is asked, as for `Blip2.ask`.
 
     Raises:
         ImageError: the picture cannot be read.
         QuestionError: the question cannot be asked.
+        SettingsError: an unknown mode.
     """
-    return explain_and_watch(blip2, image, question, words=words)[0]
+    return explain_and_watch(blip2, image, question, words=words, history=history, mode=mode)[0]
 
 
 @freed_when_full()
 @torch.no_grad()
 def explain_and_watch(
-    blip2: "Blip2", image: "ImageSource | SeenImage", question: str, *, words: int = 5
+    blip2: "Blip2",
+    image: "ImageSource | SeenImage",
+    question: str,
+    *,
+    words: int = 5,
+    history: Sequence[Turn] = (),
+    mode: str | None = None,
 ) -> tuple[Explanation, QueryAttention]:
     """As `explain`, and where each query looked on the way; the Q-Former runs once for both."""
     question = check_question(question)
     seen = blip2.see(image)
-    found, looked = watched_prompt(blip2, seen, question)
+    found, looked = watched_prompt(blip2, seen, question, mode)
     visual_prompt = found[0]  # (Q, Dl)
-    prompt = blip2.prompt(question)
+    prompt, asked = blip2.prompt(question, history, mode), blip2.template.qformer_question(question, mode)
     size, width = blip2.image_processor.image_size, blip2.model.query_tokens.shape[-1]
-    read = blip2.qformer_tokenizer(question).input_ids if blip2.qformer_tokenizer else []
+    read = blip2.qformer_tokenizer(asked).input_ids if blip2.qformer_tokenizer else []
     stations = (
         Station("pixel_values", "the picture, square", (3, size, size)),
         Station("image_embeds", "what the image encoder sees", tuple(seen.image_embeds.shape[1:])),

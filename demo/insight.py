@@ -9,7 +9,7 @@ A quick handler draws what is known already. Where something is missing it raise
 starts the work in the lane of the model.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -171,16 +171,11 @@ def find_looked(conversation: Conversation, exchange: Exchange) -> Any:
 
 def find_road(conversation: Conversation, exchange: Exchange) -> Any:
     """The road of a question, and where each query looked; runs the model."""
-    from blip2_core.attention_maps import query_attention
-    from blip2_core.explain import explain
+    from blip2_core.explain import explain_and_watch
 
     blip2, seen = conversation.sight()
-    asked, mode = exchange.question, exchange.mode
-    heard = blip2.template.qformer_question(asked, mode)  # of the Q-Former, which may read more than the question
-    told = explain(blip2, seen, heard, words=WORDS)
-    read = blip2.adapter.count_tokens(blip2.prompt(asked, list(exchange.history), mode))  # earlier turns, too
-    stations = [replace(at, shape=(read,)) if at.name == "prompt" else at for at in told.stations]
-    return replace(told, stations=tuple(stations)), query_attention(blip2, seen, heard)
+    asked, history, mode = exchange.question, exchange.history, exchange.mode
+    return explain_and_watch(blip2, seen, asked, words=WORDS, history=history, mode=mode)
 
 
 FINDERS = {LOOKED: find_looked, ROAD: find_road}

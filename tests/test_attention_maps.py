@@ -17,8 +17,8 @@ from blip2_core.__main__ import main
 from blip2_core.answer import AnswerSettings
 from blip2_core.attention_maps import (
     _attend,
-    on_convolutions,
     enlarge,
+    on_convolutions,
     overlay,
     query_attention,
     relevance,
@@ -58,6 +58,16 @@ def test_the_weights_of_a_query_sum_up_to_one_with_the_class_token(blip2):
     assert not np.allclose(found.weights[:, 0], found.weights[:, 1], atol=1e-3)
     sums = found.weights.sum((3, 4)) + found.class_token
     assert np.allclose(sums, 1, atol=1e-5) and found.mean.shape == (QUERIES, 2, 2)
+
+
+@pytest.mark.parametrize("mode", [None, "short", "long"])
+def test_where_the_queries_looked_is_of_the_pass_that_answered(blip2, mode):
+    seen, history = blip2.see(picture()), [("what is this?", "a boat")]
+    with watch_cross_attention(blip2.model.qformer) as weights:
+        blip2.ask(seen, QUESTION, AnswerSettings(max_new_tokens=1), history, mode=mode)
+    found = query_attention(blip2, seen, QUESTION, history=history, mode=mode)
+    looked = torch.cat([layer.detach() for layer in weights]).numpy()  # (layers, heads, Q, N)
+    assert np.allclose(found.weights.reshape(*looked.shape[:3], -1), looked[..., 1:], atol=1e-5)
 
 
 def test_watching_changes_nothing_and_leaves_no_hook(blip2):

@@ -9,7 +9,7 @@ from tiny import WIDTH
 
 from blip2_core.attention_maps import query_attention
 from blip2_core.checkpoint import load
-from blip2_core.errors import QuestionError
+from blip2_core.errors import QuestionError, SettingsError
 from blip2_core.explain import _is_word, explain, explain_and_watch, nearest_words
 
 QUESTION = "what is the color?"
@@ -48,6 +48,33 @@ def test_where_the_queries_looked_comes_from_the_very_pass_that_is_explained(bli
     assert len(asked) == 1
     assert np.array_equal(looked.weights, query_attention(blip2, picture(), QUESTION).weights)
     assert found == explain(blip2, picture(), QUESTION)
+
+
+@pytest.mark.parametrize("mode", [None, "short", "long"])
+def test_the_road_is_the_one_of_the_answer_with_its_turns_and_its_mode(blip2, mode):
+    """The page once put the question for both readers together itself, for a mode and turns had no place here."""
+    history = [("what is this?", "a boat")]
+    prompt, read = blip2.prompt(QUESTION, history, mode), blip2.template.qformer_question(QUESTION, mode)
+    found, looked = explain_and_watch(blip2, picture(), QUESTION, history=history, mode=mode)
+    shapes = {station.name: station.shape for station in found.stations}
+    asked = len(blip2.qformer_tokenizer(read).input_ids) if blip2.qformer_tokenizer else 0
+    assert found.prompt == prompt and "a boat" in found.prompt
+    assert shapes["prompt"] == (blip2.adapter.count_tokens(prompt),) and shapes["question"] == (asked,)
+    same = query_attention(blip2, picture(), QUESTION, history=history, mode=mode)
+    assert np.array_equal(looked.weights, same.weights)
+    assert found == explain(blip2, picture(), QUESTION, history=history, mode=mode)
+
+
+def test_in_short_mode_the_words_are_those_of_the_pass_that_answers(blip2):
+    short, plain = (explain(blip2, picture(), QUESTION, mode=mode).nearest_words for mode in ("short", None))
+    reads_the_form = blip2.template.qformer_question(QUESTION, "short") != QUESTION and blip2.model.qformer.reads_text
+    assert (short != plain) == reads_the_form
+
+
+def test_an_unknown_mode_is_refused(blip2):
+    for look in (explain, query_attention):
+        with pytest.raises(SettingsError, match='mode: expected "short" or "long", got'):
+            look(blip2, picture(), QUESTION, mode="brief")
 
 
 def test_a_question_without_words_is_refused(blip2):
