@@ -33,6 +33,9 @@ def add_parser(subparsers: Any) -> None:
     memory.add_argument(
         "--measured", type=Path, required=True, metavar="FILE", help="what `bench pocket` wrote (docs/memory.json)"
     )
+    memory.add_argument(
+        "--gpu", type=Path, metavar="FILE", help="what `bench checkpoints` wrote (docs/checkpoints-h200.json)"
+    )
     memory.set_defaults(run=run_memory)
 
 
@@ -68,8 +71,8 @@ def run_pocket(args: argparse.Namespace) -> int:
 
 def run_memory(args: argparse.Namespace) -> int:
     """Print the table that the README has."""
-    from .memory_table import memory_table
+    from .memory_table import memory_table, read_gpu_peaks
     from .pocket_memory import read
 
-    sys.stdout.write(memory_table(read(args.measured)))
+    sys.stdout.write(memory_table(read(args.measured), read_gpu_peaks(args.gpu) if args.gpu else None))
     return 0

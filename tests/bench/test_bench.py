@@ -12,15 +12,20 @@ from public_layouts import PUBLISHED, config, scorer_config
 from safetensors.torch import load_file
 
 from blip2_core.__main__ import main
-from blip2_core.bench.memory_table import memory_cells
+from blip2_core.bench.memory_table import memory_cells, read_gpu_peaks
 from blip2_core.bench.pocket_memory import peak, read
 from blip2_core.bench.public import SCORER, config_values, public_config
 from blip2_core.bench.random_folder import write_random_folder
 from blip2_core.builtin.command import PUBLIC_CHECKPOINTS
 from blip2_core.checkpoint import load
+from blip2_core.memory import estimate_memory
+from blip2_core.model import Blip2Model
+from blip2_core.scorer import scorer_bytes, scorer_skeleton
 
 ROOT = Path(__file__).parents[2]
 MEMORY = ROOT / "docs" / "memory.json"
+GPU = ROOT / "docs" / "checkpoints-h200.json"
+TABLE = ["bench", "memory", "--measured", str(MEMORY)]
 MEASURED = ("Salesforce/blip2-opt-2.7b", "Salesforce/instructblip-vicuna-7b", "Salesforce/blip2-flan-t5-xl")
 
 
@@ -135,13 +140,48 @@ def test_where_it_cannot_write_it_says_so_before_it_measures(option, value, said
 
 
 def test_the_readme_has_the_memory_table_as_it_is_now(capsys):
-    assert main(["bench", "memory", "--measured", str(MEMORY)]) == 0
+    assert main([*TABLE, "--gpu", str(GPU)]) == 0
     table = capsys.readouterr().out
-    assert table in (ROOT / "README.md").read_text(), "put what `bench memory --measured docs/memory.json` prints there"
+    assert table in (ROOT / "README.md").read_text(), "put there what `bench memory` prints, as the README says"
     rows = table.splitlines()[2:]
     assert all(row.count("measured") + row.count("estimated") == 1 for row in rows)
     plain = {name.removesuffix("-coco") for name in (*PUBLIC_CHECKPOINTS, SCORER)}
-    assert len(rows) == 2 + len(plain) and all(f"| `{name}`" in table for name in plain)
+    on_gpu = [row for row in rows if row.endswith("| **measured** on an H200, GPU memory |")]
+    assert len(rows) == 2 + len(plain) + len(on_gpu) and all(f"| `{name}`" in table for name in plain)
+    assert [row.split("`")[1] for row in on_gpu] == list(MEASURED[:2])
+    assert main(TABLE) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [row for row in rows if row not in on_gpu]
+
+
+@pytest.mark.parametrize("name", MEASURED[:2])
+def test_no_estimate_is_below_what_was_measured_on_a_gpu(name):
+    with torch.device("meta"):
+        skeleton = Blip2Model(public_config(name))
+    peaks = read_gpu_peaks(GPU).bytes[name]
+    assert set(peaks) == {"bf16", "fp16", "int8", "int4"}
+    for precision, peak_bytes in peaks.items():
+        need = estimate_memory(skeleton, precision, device=torch.device("cuda")).total
+        assert peak_bytes < need < 1.25 * peak_bytes, precision
+
+
+def test_the_table_counts_a_scorer_as_its_load_does(capsys):
+    """The table left out the copy of the largest weight, without which the load refuses."""
+    assert main(TABLE) == 0
+    skeleton = scorer_skeleton(public_config(SCORER))
+    fp32, bf16 = (f"{scorer_bytes(skeleton, precision) / 1e9:.1f}" for precision in ("fp32", "bf16"))
+    assert f"| `{SCORER}` | {fp32} | {bf16} | - | - |" in capsys.readouterr().out
+
+
+def test_a_load_that_failed_is_a_gap_in_the_table(tmp_path, capsys):
+    report = json.loads(GPU.read_text())
+    rows = report["models"][MEASURED[0]]["loads"]
+    rows[:] = [
+        {"library": row["library"], "precision": "int8", "error": "x"} if "8" in row["precision"] else row
+        for row in rows
+    ]
+    (tmp_path / "x.json").write_text(json.dumps(report))
+    assert main([*TABLE, "--gpu", str(tmp_path / "x.json")]) == 0
+    assert f"| `{MEASURED[0]}` | - | 7.8 | - | 4.1 |" in capsys.readouterr().out
 
 
 def test_checkpoints_that_share_a_row_of_the_table_need_the_same():
@@ -163,6 +203,21 @@ def test_a_file_that_bench_pocket_did_not_write_is_refused(tmp_path, capsys, tex
     (tmp_path / "x.json").write_text(text)
     assert main(["bench", "memory", "--measured", str(tmp_path / "x.json")]) == 2
     assert capsys.readouterr().err.endswith("x.json` writes, it cannot be read.\n")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"small": false, "device": "x", "models": {"a": {"loads": [{}]}}}'])
+def test_a_file_that_bench_checkpoints_did_not_write_is_refused(tmp_path, capsys, text):
+    (tmp_path / "x.json").write_text(text)
+    assert main([*TABLE, "--gpu", str(tmp_path / "x.json")]) == 2
+    assert capsys.readouterr().err.endswith("x.json` writes, it cannot be read.\n")
+
+
+def test_tiny_models_never_come_into_the_table(tmp_path, capsys):
+    (tmp_path / "x.json").write_text(json.dumps(json.loads(GPU.read_text()) | {"small": True}))
+    assert main([*TABLE, "--gpu", str(tmp_path / "x.json")]) == 2
+    assert capsys.readouterr().err.endswith(
+        "expected full-size models, these are tiny. Measure them without --small.\n"
+    )
 
 
 def test_its_help_imports_nothing_heavy():
