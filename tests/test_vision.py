@@ -11,7 +11,7 @@ from transformers import Blip2VisionConfig
 from blip2_core.errors import ShapeError
 from blip2_core.image import ImageProcessor, open_image
 from blip2_core.vision import ClassLesson, HybridViT, HybridViTConfig, PlainViT, build_vision_model
-from blip2_core.vision.efficientnet import CPU_BATCH, EfficientNetLite2, SameConv2d
+from blip2_core.vision.efficientnet import EfficientNetLite2, SameConv2d
 
 SIZE = 70  # pixels, no multiple of 32: the grid is 3 x 3
 CHEETAH, LION = 293, 291  # ImageNet classes
@@ -23,9 +23,9 @@ def small_config(**sizes) -> HybridViTConfig:
     )
 
 
-def hybrid_with_prototypes(trunk, prototype_gate: float = 0.0) -> HybridViT:
+def hybrid_with_prototypes(trunk, **sizes) -> HybridViT:
     torch.manual_seed(0)
-    hybrid = HybridViT(small_config(prototype_scale=8.0, prototype_gate=prototype_gate))
+    hybrid = HybridViT(small_config(prototype_scale=8.0, **sizes))
     hybrid.trunk.load_state_dict(trunk.state_dict())
     return hybrid.eval()
 
@@ -73,9 +73,15 @@ def test_another_picture_gives_other_image_embeds(hybrid):
 
 @torch.no_grad()
 def test_a_batch_is_its_pictures_one_by_one(hybrid):
-    batch = pixels(CPU_BATCH + 2)
+    batch = pixels(5)
     one_by_one = torch.cat([hybrid(one) for one in batch.split(1)])
     torch.testing.assert_close(hybrid(batch), one_by_one, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_batch_of_more_pictures_than_a_processor_keeps_at_hand_is_cut(trunk):
+    batch = pixels(5, size=260)
+    torch.testing.assert_close(trunk.features(batch), trunk._feature_maps(batch), rtol=1e-4, atol=1e-4)
 
 
 def test_the_trunk_stays_frozen_while_the_blocks_train():
@@ -178,6 +184,55 @@ def test_what_is_like_the_class_seen_comes_to_stand_for_what_is_like_the_class_t
     everywhere = torch.ones(1, 1, 2, dtype=torch.bool)
     moved = ClassLesson(torch.tensor([[5]]), everywhere, torch.tensor([False])).exchange(shares, arc)
     assert torch.equal(moved, shares.flip(-1))
+
+
+@torch.no_grad()
+def test_with_two_scales_the_trunk_looks_at_the_picture_in_half_its_size_too(trunk):
+    hybrid = hybrid_with_prototypes(trunk, num_scales=2, image_size=140)
+    large = pixels(size=140)
+    small = torch.nn.functional.avg_pool2d(large, 2)
+    coarse, fine = (trunk.features(one).flatten(2) for one in (small, large))
+    features = hybrid.frozen_features(large)
+    torch.testing.assert_close(features, torch.cat([coarse, fine], dim=2), rtol=1e-4, atol=1e-4)
+    assert features.shape == (1, 352, 9 + 25)
+    image_embeds = hybrid(large)
+    assert image_embeds.shape == (1, hybrid.config.num_image_tokens, 20) == (1, 26, 20)
+    assert torch.equal(hybrid.from_features(features), image_embeds)
+
+
+@torch.no_grad()
+def test_the_whole_picture_is_told_by_the_smaller_scale_and_a_cell_carries_both(trunk):
+    hybrid = hybrid_with_prototypes(trunk, num_scales=2, image_size=140)
+    hybrid.layers, hybrid.post_layernorm = torch.nn.ModuleList(), torch.nn.Identity()  # each token by itself
+    features = hybrid.frozen_features(pixels(size=140))
+    embeds = hybrid.from_features(features)
+    without_fine, without_corner = features.clone(), features.clone()
+    without_fine[..., 9:] = 0
+    without_corner[..., 0] = 0  # of the smaller scale
+    assert torch.equal(hybrid.from_features(without_fine)[:, 0], embeds[:, 0])
+    assert not torch.isclose(hybrid.from_features(without_fine)[:, 1:], embeds[:, 1:]).all(-1).any()
+    changed = ~torch.isclose(hybrid.from_features(without_corner), embeds, atol=1e-5).all(-1)[0]
+    assert changed[0] and changed[1] and not changed[-1]
+
+
+@torch.no_grad()
+def test_a_single_cell_of_the_larger_scale_is_classified_with_its_neighbours(trunk):
+    hybrid = hybrid_with_prototypes(trunk, num_scales=2, image_size=140)
+    features = hybrid.frozen_features(pixels(size=140))
+    fine = trunk.head_features(features[..., None])[0, :, 9:, 0].T  # (25, 1280)
+    around = torch.stack([fine[row * 5 + column] for row in (1, 2, 3) for column in (0, 1, 2)]).mean(0)
+    centred = trunk._fc.weight - trunk._fc.weight.mean(0)
+    expected = fine[11] + 8.0 * trunk._fc(around).softmax(0) @ centred  # the second of the third row
+    torch.testing.assert_close(hybrid._tokens(features, None)[0, 1 + 9 + 11], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_classes_are_exchanged_in_their_places_alone():
+    shares = torch.tensor([[[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.7, 0.2], [0.5, 0.1, 0.4]]])
+    corners = torch.eye(3)  # each class is as like every other
+    places = torch.tensor([[[False, True, False, False], [False, False, True, False]]])
+    moved = ClassLesson(torch.tensor([[2, -1]]), places, torch.tensor([False])).exchange(shares, corners)
+    assert torch.equal(moved[0, [0, 2, 3]], shares[0, [0, 2, 3]])
+    assert moved[0, 1].argmax() == 2 and moved[0, 1, 2] == 0.6
 
 
 def test_a_picture_of_another_size_is_refused(hybrid):

@@ -182,9 +182,15 @@ class LanguageStage(Stage):
         chosen = labels != IGNORE_INDEX
         return loss_of_rows(scores[chosen], labels[chosen], nn.Identity(), self._here(texts.shares))
 
+    def targets_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of texts to be written, each closed by the token that ends an answer."""
+        tokenizer: Any = self.adapter.tokenizer
+        rows = tokenizer(list(texts), add_special_tokens=False).input_ids if texts else []
+        return [[*row, self.adapter.eos_token_ids[0]] for row in rows]
+
     def target_ids(self, text: str) -> list[int]:
-        """Ids of a text to be written, closed by the token that ends an answer."""
-        return [*self.text_ids(text), self.adapter.eos_token_ids[0]]
+        """Ids of one text to be written."""
+        return self.targets_ids([text])[0]
 
     def text_ids(self, text: str) -> list[int]:
         """Ids of a text by itself, in the language model's vocabulary."""

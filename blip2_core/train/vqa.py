@@ -89,6 +89,8 @@ class QuestionAnswering(LanguageStage):
         self.words = embeddings.weight.detach()  # (V, Dl), frozen
         self.middle_of_words = self.words.float().mean(0)
         self.question_tokenizer = None if blip2.withholds_question else blip2.qformer_tokenizer
+        self._prompt_ids: dict[str | None, list[int]] = {}  # of each question that was read, None for a caption
+        self._answer_ids: dict[tuple[str | None, str], list[int]] = {}
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
 
@@ -115,8 +117,12 @@ class QuestionAnswering(LanguageStage):
         )
 
     def _texts(self, samples: Sequence[Sample]) -> PromptedTexts:
-        prompts, answers = zip(*(self._tokenized(sample.question, sample.texts) for sample in samples), strict=True)
-        return self.prompted(prompts, answers, [weight for sample in samples for weight in sample.weights])
+        self._tokenize(samples)
+        return self.prompted(
+            [self._prompt_ids[sample.question] for sample in samples],
+            [[self._answer_ids[sample.question, text] for text in sample.texts] for sample in samples],
+            [weight for sample in samples for weight in sample.weights],
+        )
 
     def losses(self, features: Tensor, batch: "Batch | Sequence[Sample]") -> dict[str, Tensor]:
         """See `Stage.losses`: `answer`, `words` if there are answer queries, `looking` if there are boxes."""
@@ -209,17 +215,29 @@ class QuestionAnswering(LanguageStage):
     def _word_ids(self, text: str) -> list[int]:
         return self.text_ids(text)
 
-    @cache  # noqa: B019
-    def _tokenized(self, question: str | None, texts: tuple[str, ...]) -> tuple[list[int], list[list[int]]]:
-        """Ids of the prompt, and of each answer."""
+    def _tokenize(self, samples: Sequence[Sample]) -> None:
+        """Tokenize all that was not read before at once: one by one, it takes longer than a step on a GPU."""
         template = self.adapter.template
-        prompt = template.caption_prompt if question is None else template.render(question)
-        (ids,) = self.adapter.tokenize([prompt])
-        return ids, [self._answer_ids(prompt, ids, text) for text in texts]
+        prompts = {
+            question: template.caption_prompt if question is None else template.render(question)
+            for question in dict.fromkeys(sample.question for sample in samples)
+        }
+        new = [question for question in prompts if question not in self._prompt_ids]
+        ids = self.adapter.tokenize([prompts[question] for question in new])
+        self._prompt_ids.update(zip(new, ids, strict=True))
+        said = dict.fromkeys((sample.question, text) for sample in samples for text in sample.texts)
+        unread = [answer for answer in said if answer not in self._answer_ids]
+        rows = self._rows_of_answers([(prompts[question], text) for question, text in unread])
+        self._answer_ids.update(zip(unread, rows, strict=True))
 
-    def _answer_ids(self, prompt: str, prompt_ids: list[int], answer: str) -> list[int]:
-        """Ids of the answer; after a prompt such as "Answer:" its first word begins with a space."""
-        if not self.model.config.use_decoder_only_language_model or prompt[-1:].isspace():
-            return self.target_ids(answer)
-        joined = self.adapter.tokenize([f"{prompt} {answer}"])[0]
-        return [*joined[len(prompt_ids) :], self.adapter.eos_token_ids[0]]
+    def _rows_of_answers(self, answers: Sequence[tuple[str, str]]) -> list[list[int]]:
+        """Ids of answers, each behind its prompt; after one such as "Answer:" its first word begins with a space."""
+        apart = not self.model.config.use_decoder_only_language_model
+        anew = [apart or prompt[-1:].isspace() for prompt, _ in answers]
+        begun = [prompt for (prompt, _), alone in zip(answers, anew, strict=True) if not alone]
+        joined = [f"{prompt} {text}" for (prompt, text), alone in zip(answers, anew, strict=True) if not alone]
+        lengths = map(len, self.adapter.tokenize(begun))
+        end = self.adapter.eos_token_ids[0]
+        behind = ([*row[n:], end] for row, n in zip(self.adapter.tokenize(joined), lengths, strict=True))
+        by_itself = iter(self.targets_ids([text for (_, text), alone in zip(answers, anew, strict=True) if alone]))
+        return [next(by_itself if alone else behind) for alone in anew]

@@ -23,7 +23,7 @@ LITE2_STAGES = (
     (1, 3, 1, 6, 352),
 )
 BATCH_NORM_EPS = 1e-3
-CPU_BATCH = 4  # pictures; maps of more do not stay in the processor's caches, and the C library maps their memory anew
+CPU_PIXELS = 4 * 260 * 260  # at once; maps of more do not stay in the caches, and the C library maps their memory anew
 
 
 class SameConv2d(nn.Conv2d):
@@ -90,9 +90,11 @@ class EfficientNetLite2(nn.Module):
     def features(self, pixel_values: Tensor) -> Tensor:
         """(B, 3, H, W) pixels, (x - 127) / 128 on the 0-255 scale, to (B, 352, H / 32, W / 32)."""
         expect_shape("pixel_values", pixel_values, "B C H W", C=3)
-        if pixel_values.device.type == "cpu" and len(pixel_values) > CPU_BATCH:
-            return torch.cat([self._feature_maps(few) for few in pixel_values.split(CPU_BATCH)])
-        return self._feature_maps(pixel_values)
+        if pixel_values.device.type != "cpu":
+            return self._feature_maps(pixel_values)
+        few = max(1, CPU_PIXELS // (pixel_values.shape[2] * pixel_values.shape[3]))
+        pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)  # a third faster
+        return torch.cat([self._feature_maps(pictures) for pictures in pixel_values.split(few)])
 
     def _feature_maps(self, pixel_values: Tensor) -> Tensor:
         maps = F.relu6(self._bn0(self._conv_stem(pixel_values)))

@@ -1,5 +1,6 @@
 """Lessons about composed pictures: a pair differs in one thing only, and the answers follow from what is there."""
 
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from blip2_core.datasets import composed_lessons as lessons
 from blip2_core.datasets.composed_lessons import composed_lessons, where
 from blip2_core.datasets.pointing_questions import Placed
+from blip2_core.datasets.things import Thing
 
 
 @pytest.fixture
@@ -20,7 +22,9 @@ def records(tmp_path, wordnet, monkeypatch):
         for (name, *broader), colour, tint in zip(KINDS, COLOURS, ("red", "green", "blue", "yellow"), strict=True)
     ]
     held_out = [stamp(tmp_path, f"cat{number}", ("cat", "animal"), split="test") for number in range(4)]
-    return composed_lessons([*stamps, *held_out], [], wordnet, folder=tmp_path, seed=0)
+    made, about_classes = composed_lessons([*stamps, *held_out], [], wordnet, folder=tmp_path, seed=0)
+    assert about_classes == []
+    return made
 
 
 def by_picture(records):
@@ -90,7 +94,7 @@ def test_photographs_of_training_are_pasted_too_and_held_out_ones_are_not(tmp_pa
     stamps = [stamp(tmp_path, name, tuple(broader), split="train") for name, *broader in KINDS]
     shown = photograph(tmp_path, "beagle", ("dog", "animal"), colour=(9, 9, 9), split="train")
     hidden = photograph(tmp_path, "persian", ("cat", "animal"), colour=(9, 9, 9), split="dev")
-    made = composed_lessons([*stamps, shown, hidden], [], wordnet, folder=tmp_path, seed=0)
+    made, _ = composed_lessons([*stamps, shown, hidden], [], wordnet, folder=tmp_path, seed=0)
     texts = " ".join(text for record in made for text in (record.question, *record.answers))
     assert "beagle" in texts and "persian" not in texts
 
@@ -106,3 +110,32 @@ def test_photographs_of_training_are_pasted_too_and_held_out_ones_are_not(tmp_pa
 )
 def test_a_place_is_told_by_the_ninth_of_the_picture(tmp_path, box, said):
     assert where(Placed(stamp(tmp_path, "crow", ("bird",)), box)) == said
+
+
+def test_in_a_lesson_about_classes_every_thing_on_the_picture_shows_another_class(tmp_path, wordnet, monkeypatch):
+    monkeypatch.setattr(lessons, "PAIRS", 6)
+    stamps = [
+        stamp(tmp_path, name, tuple(broader), colour=colour, split="train")
+        for (name, *broader), colour in zip(KINDS, COLOURS, strict=True)
+    ]
+    classes = [
+        Thing(f"{number}.jpg", f"class{number}", (), ("animal",), f"{number:08d}", "imagenet") for number in range(50)
+    ]
+    about_things, about_classes = composed_lessons(
+        stamps, [], wordnet, folder=tmp_path, seed=0, classes=classes
+    )  # fmt: skip
+    boxes = defaultdict(set)  # of a picture, as far as they are asked about
+    for record in about_things:
+        boxes[record.image] |= {record.box} - {None}
+    present = 0
+    for record in about_classes:
+        places = {shown.box: shown.imagenet_class for shown in record.shown}
+        assert boxes[record.image] <= places.keys() and len(set(places.values())) == len(places) >= 1
+        named = re.findall(r"class(\d+)", f"{record.question} {record.answers}")
+        for number in map(int, named):
+            if record.box is None:
+                assert number not in places.values()
+            else:
+                assert places[record.box] == number
+                present += 1
+    assert present > 12
