@@ -8,7 +8,7 @@ Axes, as every docstring names them:
 
     B   images, or rows of a batch
     H W pixels
-    N   image tokens, the class token first (257 at 224 pixels, 82 in pocket)
+    N   image tokens, the class token first (257 at 224 pixels, 290 in pocket)
     Q   learned queries (32; 16 in pocket)
     T   text tokens
     V   vocabulary

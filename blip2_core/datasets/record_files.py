@@ -89,7 +89,8 @@ def write_records(file: Path, records: Iterable[Caption | Question]) -> int:
 
 def record_line(record: Caption | Question) -> str:
     """A record as one JSON object, without what it does not have."""
-    return json.dumps({name: value for name, value in asdict(record).items() if value not in (None, ())}, ensure_ascii=False)
+    there = {name: value for name, value in asdict(record).items() if value not in (None, ())}
+    return json.dumps(there, ensure_ascii=False)
 
 
 def replace_lines(file: Path, lines: Iterable[str]) -> None:

@@ -1,7 +1,7 @@
 """Work done ahead in other threads, while the caller is busy with what came before."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -10,7 +10,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-def in_advance(work: Callable[[S], T], items: Iterable[S], *, ahead: int = 1, threads: int = 1) -> Iterator[T]:
+def in_advance(work: Callable[[S], T], items: Iterable[S], *, ahead: int = 1, threads: int = 1) -> Generator[T]:
     """What `work` makes of each item, in their order; closing the iterator drops what was made ahead.
 
     Args:

@@ -8,9 +8,11 @@ Differs from the paper: BLIP-2 starts the Q-Former from BERT base, which is far 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 from transformers import InstructBlipQFormerConfig, PreTrainedTokenizerFast
@@ -27,6 +29,7 @@ from ..quantize import pick_device
 from ..vision import HybridViT, HybridViTConfig
 
 NUM_QUERIES = 16
+DETAIL_SHARE = 0.5  # of the weights that a model begins to read a second scale with
 IMAGE_SIZE = 520  # pixels; half of it is what the trunk was trained on
 PROTOTYPE_SCALE = 8.0  # a sure prototype is then about as long as the features it is added to
 PROTOTYPE_GATE = 1.0  # of a picture whose class is sure, only prototypes are left
@@ -123,6 +126,35 @@ def start_queries(model: Blip2Model, count: int) -> None:
     queries = model.query_tokens.new_empty(1, count, model.query_tokens.shape[2])
     model.query_tokens = nn.Parameter(nn.init.normal_(queries, std=model.config.initializer_range))
     model.config.num_query_tokens = count
+
+
+def add_scale(blip2: Blip2) -> Blip2:
+    """Let a model that looks at pictures once look at two scales: at what it saw, and at the picture twice as large.
+
+    What it has learnt stays: the smaller scale is read as before, at places between the old ones, and the larger one
+    begins at half of that.
+
+    Raises:
+        SettingsError: it has no hybrid ViT, or two scales already.
+    """
+    old = blip2.model.vision_model
+    if not isinstance(old, HybridViT) or old.config.num_scales > 1:
+        raise SettingsError("--two-scales: expected a model whose hybrid ViT looks once, this one does not.")
+    size = 2 * old.config.image_size
+    config = HybridViTConfig(**{**old.config.to_dict(), "image_size": size, "num_scales": 2})
+    with torch.no_grad():
+        weights = old.state_dict()
+        place = weights["position_embedding"]
+        sides = [vision.grid_side(vision.image_size) for vision in (old.config, config)]
+        grid = place[:, 1:].transpose(1, 2).unflatten(2, (sides[0], sides[0]))
+        grid = F.interpolate(grid, (sides[1], sides[1]), mode="bilinear").flatten(2).transpose(1, 2)
+        weights["position_embedding"] = torch.cat([place[:, :1], grid], dim=1)
+        weights["detail_embedding.weight"] = DETAIL_SHARE * weights["patch_embedding.weight"]
+        weights["detail_embedding.bias"] = torch.zeros_like(weights["patch_embedding.bias"])
+    vision_model = HybridViT(config).to(blip2.device)
+    vision_model.load_state_dict(weights)
+    blip2.model.vision_model, blip2.model.config.vision_config = vision_model.eval(), config
+    return replace(blip2, image_processor=replace(blip2.image_processor, image_size=size))
 
 
 def _config(text_config: Any, qformer_tokenizer: Any) -> HybridBlip2Config:

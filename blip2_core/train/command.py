@@ -48,6 +48,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--validation", type=Path, nargs="+", metavar="FILE", help="held-out records, measured at each checkpoint")
     add("--model", default=NEW, help=f'model to start from: a folder, a name, a hub id, or "{NEW}": pocket, untrained')
     add("--queries", type=int, metavar="N", help="begin anew with so many queries instead of the model's own")
+    add("--two-scales", action="store_true", help="let a model that looks at a picture once look at two scales")
     add("--words", type=Path, nargs="+", help="with --model new: text files whose words the Q-Former learns (--data)")
     add("--cache-features", type=Path, metavar="DIR", help="compute frozen features once and keep them here")
     add("--views", type=int, default=1, help="views of each picture: 1 is the whole picture, more are random crops")
@@ -155,9 +156,11 @@ def _expect_free(folder: Path, *, resume: bool) -> None:
 def _start_model(args: argparse.Namespace, samples: "list[Sample]", *, precision: str) -> "Blip2":
     from dataclasses import replace
 
-    from .bootstrap import start_queries
+    from .bootstrap import add_scale, start_queries
 
     blip2 = _load_or_begin(args, samples, precision=precision)
+    if args.two_scales:
+        blip2 = add_scale(blip2)
     if args.queries is not None:
         start_queries(blip2.model, args.queries)
     return replace(blip2, withholds_question=getattr(args, "withhold_question", False))

@@ -138,6 +138,7 @@ def train(
         return sum(len(sample.texts) for sample in samples), features, stage.collate(samples, rng)
 
     with (
+        _attention_kernel(stage.device),  # a setting of the process: it must not change under the other thread
         tqdm(total=settings.steps, initial=first, desc=stage.name, unit="step") as bar,
         closing(in_advance(prepare, range(first, settings.steps))) as prepared,
     ):
@@ -145,8 +146,7 @@ def train(
             _seed(settings.seed, step)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * settings.rate_at(step)
-            with _attention_kernel(stage.device):
-                losses = stage_on_device(features, batch)
+            losses = stage_on_device(features, batch)
             total = torch.stack(list(losses.values())).sum()
             skipped = 0 if bool(torch.isfinite(total)) else skipped + 1
             if skipped > MOST_SKIPPED:

@@ -170,6 +170,7 @@ class QuestionAnswering(LanguageStage):
         vision_model = self.model.vision_model
         if lesson is None:
             return vision_model.from_features(features)
+        assert isinstance(vision_model, HybridViT)  # `_lesson` makes one for no other
         moved = ClassLesson(*(tensor.to(self.device) for tensor in (lesson.classes, lesson.places, lesson.alone)))
         return vision_model.from_features(features, moved)
 

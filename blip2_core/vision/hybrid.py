@@ -9,8 +9,8 @@ sees, and the weights by which it knows those classes (their prototypes) are add
 clearer about what they show than the features by themselves, and a class is the same vector in every picture. Where the
 classifier is sure of the whole picture, the features step back, so that the class is not drowned by them.
 
-ImageNet shows one thing that fills the picture, and the trunk does not know a thing again that is a quarter as large. So
-with two scales it looks twice, as through an image pyramid: at the picture in half its size, which tells what the whole
+ImageNet shows one thing that fills the picture, and the trunk does not know a thing again that is a quarter as large.
+So with two scales it looks twice, as at an image pyramid: at the picture in half its size, which tells what the whole
 shows, and in its full size, where each thing is twice as large. A cell carries what both see at its place.
 
 The blocks are small enough to be trained on a laptop: `frozen_features` is the expensive half, which can be computed

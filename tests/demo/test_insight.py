@@ -180,7 +180,7 @@ def test_a_visitor_opens_both_panels_of_the_real_model(phone):
         page.wait_for_function("getComputedStyle(document.querySelector('#looked .heat')).opacity === '0'")
         page.locator("#road button").first.click()
         page.locator("#road .queries img").nth(15).wait_for()
-        assert "82 × 320" in page.locator("#road .stations").inner_text()
+        assert "290 × 320" in page.locator("#road .stations").inner_text()
         visit.check_width()
         assert visit.wrong == []
         visit.close()

@@ -99,7 +99,7 @@ def test_a_short_training_warms_up_no_longer_than_its_share(tmp_path, capsys):
         return [(int(steps), int(warmup)) for steps, warmup in numbers], re.findall(r"--views (\d)", lines)
 
     assert warmups() == ([(part.steps, part.warmup) for part in RECIPE], ["4"] * len(RECIPE))
-    short, views = warmups("--minutes", "16")
+    short, views = warmups("--minutes", "48")
     assert short == [(part.steps // 10, part.warmup // 10) for part in RECIPE] and views == ["1"] * len(RECIPE)
 
 
