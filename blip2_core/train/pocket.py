@@ -54,16 +54,8 @@ class Part:
 
 INSTEAD_OF_CAPTIONS = ("caption-things", "vqa")  # the first that is there
 QUESTIONS = (
-    "vqa",
-    "daquar",
-    "name",
-    "name",
-    "instruct",
-    "label",
-    "class",
-    "class-instruct",
-    "composed",
-    "composed-class",
+    *("vqa", "daquar", "name", "name", "instruct", "label"),
+    *("class", "class-instruct", "composed", "composed-class"),
 )
 RECIPE = (
     Part("vision", ("caption",), 800, 96, 6e-4, 100),
