@@ -52,7 +52,7 @@ SCENES = (
     Scene("page-phone", "jockey.jpg", ("What is the man riding?",), size=(390, 1500), scale=1.5, phone=True),
     Scene("page-settings", "beagle.jpg", ("What colour is the dog?",), size=(1280, 1400), unfold=("#settings",)),
     Scene(
-        "page-looked", "beagle.jpg", ("What animal is this?",), size=(1280, 1560), unfold=("#looked",),
+        "page-looked", "beagle.jpg", ("What colour is the dog?",), size=(1280, 1560), unfold=("#looked",),
         wait_for="#looked-view img.heat",
     ),
     Scene(
