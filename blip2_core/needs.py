@@ -17,7 +17,7 @@ from .loading_plan import comes_apart
 from .memory import estimate_memory, free_memory, weigh
 from .model import Blip2, Blip2Model
 from .model_folder import read_config
-from .quantize import pick_device
+from .quantize import pick_device, refuses_fp16
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class Needs:
         on_gpu: whether it is the memory of a GPU.
         free: bytes to be had, those of the model that it replaces among them.
         bytes: by precision; empty where nobody knows.
+        no_fp16: why fp16 does not work there, a key of `quantize.NO_FP16`; empty where it does, or nobody knows.
     """
 
     on_gpu: bool
     free: int
     bytes: dict[str, int] = field(default_factory=dict)
+    no_fp16: str = ""
 
     def fits(self, precision: str) -> bool:
         """Whether it fits, as far as anybody knows; "auto" takes what does."""
@@ -45,7 +47,7 @@ def needs(name: str, precisions: Sequence[str], *, device: str = "auto", instead
 
     Args:
         name: as for `blip2_core.load`.
-        precisions: to be told about.
+        precisions: to be told about; fp16 only where it works.
         device: as for `blip2_core.load`.
         instead_of: the model whose place and memory it takes.
 
@@ -54,7 +56,10 @@ def needs(name: str, precisions: Sequence[str], *, device: str = "auto", instead
     """
     place = pick_device(device) if instead_of is None else instead_of.device
     held = sum(part.bytes for part in weigh(instead_of.model)) if instead_of is not None else 0
-    return Needs(place.type == "cuda", free_memory(place) + held, dict(_sizes(name, tuple(precisions), place)))
+    config = _config(name)
+    no_fp16 = refuses_fp16(place, "" if config is None else config.text_config.model_type)
+    kinds = tuple(kind for kind in precisions if kind != "fp16" or not no_fp16)
+    return Needs(place.type == "cuda", free_memory(place) + held, dict(_sizes(name, kinds, place)), no_fp16)
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,10 @@ import torch
 from .errors import ConfigError, MissingExtraError, SettingsError, brief
 from .precisions import PRECISIONS, QUANTIZED
 
+NO_FP16 = {
+    "t5": "fp16 overflows inside T5 and gives empty answers. Use bf16 or fp32.",
+    "cpu": "fp16 is slow and inexact on a CPU. Use fp32, bf16 or int8.",
+}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 KEPT_LAYERS = ("lm_head", "wo")  # wo: the last layer of a T5's feed-forward networks
 OUTLIER_THRESHOLD = 6.0  # LLM.int8, section 3.2
@@ -88,10 +92,8 @@ def pick_precision(precision: str, *, device: torch.device, model_type: str) -> 
         raise SettingsError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}.")
     if precision == "auto":
         return "fp32" if device.type == "cpu" else "bf16" if is_t5(model_type) else "fp16"
-    if precision == "fp16" and is_t5(model_type):
-        raise SettingsError("precision: fp16 overflows inside T5 and gives empty answers. Use bf16 or fp32.")
-    if precision == "fp16" and device.type == "cpu":
-        raise SettingsError("precision: fp16 is slow and inexact on a CPU. Use fp32, bf16 or int8.")
+    if precision == "fp16" and (reason := refuses_fp16(device, model_type)):
+        raise SettingsError(f"precision: {NO_FP16[reason]}")
     if precision in QUANTIZED:
         _expect_bitsandbytes(QUANTIZED[precision], device)
     return precision
@@ -105,6 +107,11 @@ def _expect_bitsandbytes(bits: int, device: torch.device) -> None:
             f"{bits}-bit weights need bitsandbytes; the one installed here does not work on this {device.type} "
             f"({failure}). Install it again with: pip install --force-reinstall --no-deps bitsandbytes, or use bf16."
         )
+
+
+def refuses_fp16(device: torch.device, model_type: str) -> str:
+    """Why fp16 does not work, a key of `NO_FP16`; empty where it does."""
+    return "t5" if is_t5(model_type) else "cpu" if device.type == "cpu" else ""
 
 
 def is_t5(model_type: str) -> bool:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from blip2_core.precisions import PRECISIONS
+
 from . import texts
 from .errors import VisitorError
 from .lanes import QUICK, refused
 from .languages import in_each, shown
 from .limits import Guard
 from .loading import ModelLoader
-from .offers import AUTO, PRECISIONS, Offers, needs
+from .offers import AUTO, Offers, needs
 
 if TYPE_CHECKING:
     from blip2_core.needs import Needs
@@ -107,7 +109,7 @@ def checked(title: object, precision: str, *, loader: ModelLoader, offers: Offer
     """The name of a model that may be loaded.
 
     Raises:
-        VisitorError: it is not offered, not to this visitor, is there already, or does not fit.
+        VisitorError: it is not offered, not to this visitor, is there already, does not fit, or does not work in fp16.
     """
     model = offers.named(title)
     if not offers.open_to(request) or model is None or precision not in PRECISIONS:
@@ -118,6 +120,8 @@ def checked(title: object, precision: str, *, loader: ModelLoader, offers: Offer
     if there is not None and model == loader.name and precision in (loader.precision, there.precision):
         raise VisitorError(texts.PICK_THERE)
     needed = needs(model, loader)
+    if precision == "fp16" and needed.no_fp16:
+        raise VisitorError(texts.PICK_NO_FP16[needed.no_fp16])
     if not needed.fits(precision):
         need = needed.bytes.get(precision) or min(needed.bytes.values())
         sizes = {"need": texts.gigabytes(need), "free": texts.gigabytes(needed.free)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from blip2_core.builtin import BUILTIN_MODELS
 from blip2_core.builtin.command import PUBLIC_CHECKPOINTS
+from blip2_core.precisions import PRECISIONS
 
 from .loading import ModelLoader, title_of
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from blip2_core.needs import Needs
 
 AUTO = "auto"
-PRECISIONS = (AUTO, "fp32", "bf16", "int8", "int4")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BEHIND = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")  # what proxies and tunnels add
 
@@ -83,4 +83,5 @@ def needs(name: str, loader: ModelLoader) -> "Needs":
     """
     from blip2_core.needs import needs as core_needs
 
-    return core_needs(name, PRECISIONS[1:], device=loader.device, instead_of=loader.model)
+    kinds = [kind for kind in PRECISIONS if kind != AUTO]
+    return core_needs(name, kinds, device=loader.device, instead_of=loader.model)

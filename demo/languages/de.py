@@ -144,6 +144,10 @@ PICK_UNKNOWN = "Wie viel Speicher es braucht, ist bekannt, sobald seine Dateien 
 PICK_TOO_LARGE = (
     "{model} braucht {need} an {kind}, und {free} sind frei. Wähle eine kleinere Genauigkeit oder ein anderes Modell."
 )
+PICK_NO_FP16 = {
+    "t5": "fp16 läuft in einem T5 über, das dann nichts antworten würde. Wähle bf16 oder fp32.",
+    "cpu": "fp16 ist auf einer CPU langsam und ungenau. Wähle fp32, bf16 oder int8.",
+}
 PICK_LOADING = "Ein Modell ist schon unterwegs. Warte, bis es da ist."
 PICK_THERE = "Dieses Modell ist schon da, in dieser Genauigkeit."
 PICK_NOT_YOURS = "Das Modell dieser Seite wählt, wer sie betreibt."

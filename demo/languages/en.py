@@ -125,6 +125,10 @@ PICK_MEMORY = {"cpu": "main memory", "gpu": "GPU memory"}
 PICK_NEEDS = "Takes about this much {kind}: {sizes}. Free for it: {free}."
 PICK_UNKNOWN = "How much memory it needs is known once its files are here. Free {kind}: {free}."
 PICK_TOO_LARGE = "{model} needs {need} of {kind}, and {free} are free. Choose a smaller precision or another model."
+PICK_NO_FP16 = {
+    "t5": "fp16 overflows inside a T5, which would then answer nothing. Choose bf16 or fp32.",
+    "cpu": "fp16 is slow and inexact on a CPU. Choose fp32, bf16 or int8.",
+}
 PICK_LOADING = "A model is on its way already. Wait until it is here."
 PICK_THERE = "This model is here already, in this precision."
 PICK_NOT_YOURS = "The model of this page is chosen by whoever runs it."

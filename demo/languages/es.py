@@ -146,6 +146,10 @@ PICK_MEMORY = {"cpu": "memoria principal", "gpu": "memoria de la GPU"}
 PICK_NEEDS = "Necesita aproximadamente, de {kind}: {sizes}. Libres para él: {free}."
 PICK_UNKNOWN = "Cuánta memoria necesita se sabrá cuando estén sus archivos. Libre, de {kind}: {free}."
 PICK_TOO_LARGE = "{model} necesita {need} de {kind}, y hay {free} libres. Elige una precisión menor u otro modelo."
+PICK_NO_FP16 = {
+    "t5": "fp16 se desborda dentro de un T5, que entonces no respondería nada. Elige bf16 o fp32.",
+    "cpu": "fp16 es lento e inexacto en una CPU. Elige fp32, bf16 o int8.",
+}
 PICK_LOADING = "Ya hay un modelo en camino. Espera a que llegue."
 PICK_THERE = "Este modelo ya está aquí, en esta precisión."
 PICK_NOT_YOURS = "El modelo de esta página lo elige quien la mantiene."

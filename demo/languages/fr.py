@@ -149,6 +149,10 @@ PICK_UNKNOWN = "La mémoire qu'il demande sera connue quand ses fichiers seront 
 PICK_TOO_LARGE = (
     "{model} demande {need} de {kind}, et {free} sont libres. Choisis une précision plus petite ou un autre modèle."
 )
+PICK_NO_FP16 = {
+    "t5": "fp16 déborde dans un T5, qui ne répondrait alors rien. Choisis bf16 ou fp32.",
+    "cpu": "fp16 est lent et inexact sur un processeur (CPU). Choisis fp32, bf16 ou int8.",
+}
 PICK_LOADING = "Un modèle est déjà en route. Attends qu'il soit là."
 PICK_THERE = "Ce modèle est déjà là, dans cette précision."
 PICK_NOT_YOURS = "Le modèle de cette page est choisi par qui la fait tourner."

@@ -5,9 +5,11 @@ import weakref
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from blip2_core.answer_settings import AnswerSettings
 from blip2_core.needs import Needs
+from blip2_core.precisions import PRECISIONS
 from demo import texts
 from demo.choosing import about, checked, told
 from demo.conversation import Conversation
@@ -101,6 +103,24 @@ def test_a_model_that_cannot_fit_is_refused_while_the_old_one_answers(loader, mo
     with pytest.raises(VisitorError, match=r"needs 16\.5.GB of main memory, and 1\.0.GB are free"):
         checked(LARGE, "fp32", loader=loader, offers=Offers((LARGE,)), request=request())
     assert loader.model is not None
+
+
+@pytest.mark.parametrize(("title", "reason"), [(LARGE, "t5"), ("nonsense", "cpu"), ("somebody/else", "cpu")])
+def test_fp16_is_refused_with_the_reason_while_the_old_model_answers(loader, title, reason):
+    """The load would refuse it, too, but only once the old model is gone, and on the terminal."""
+    offers = Offers((loader.name, LARGE, "somebody/else"))
+    with pytest.raises(VisitorError) as refused:
+        checked(title, "fp16", loader=loader, offers=offers, request=request())
+    assert str(refused.value) == texts.PICK_NO_FP16[reason] and "Choose" in str(refused.value)
+    assert "fp16" in PRECISIONS and "fp16" not in needs(title, loader).bytes and loader.model is not None
+
+
+def test_on_a_gpu_fp16_is_told_with_its_memory_where_it_works(monkeypatch):
+    monkeypatch.setattr("blip2_core.needs.pick_device", torch.device)
+    monkeypatch.setattr("blip2_core.needs.free_memory", lambda device: 20_000_000_000)
+    opt, t5 = (needs(name, ModelLoader("pocket", device="cuda")) for name in ("Salesforce/blip2-opt-2.7b", LARGE))
+    assert opt.bytes["fp32"] > opt.bytes["fp16"] > 7e9 and opt.no_fp16 == "" and ", fp16" in told(opt)
+    assert t5.no_fp16 == "t5" and list(t5.bytes) == ["fp32", "bf16", "int8", "int4"]
 
 
 def test_what_a_model_needs_is_told_by_precision_and_a_model_that_nobody_knows_says_so(loader):
