@@ -2,17 +2,19 @@
 
 The Q-Former's queries read the picture through cross-attention, so its weights say where each query looked. They do not
 say whether the answer used what was seen there. That is what the gradient is for: how much likelier the answer would
-become if a query looked at a patch a little more, and so at all others a little less. Summed up over layers, heads and
-queries, where it is positive, that is the relevance of a patch.
+become if a query looked at a patch a little more, and so at all others a little less. For each query of a layer that is
+summed up over its heads, and where it is positive it counts for the patch and what lies around it.
 
 On the road attention is computed in one fused step that keeps no weights. Here hooks recompute them beside it, for one
 question; nothing on the road gets slower.
 
 Paper: Generic Attention-model Explainability (arXiv 2103.15679), section 3, equation 5.
-Differs from the paper: the gradient is that of the scores before the softmax, and it is summed up before its positive
-part is taken. In pocket, over the 36 suggested questions of the gallery, blanking the 16 most relevant of 81 patches
-takes 1.36 off the answer's log-probability and blanking the 16 least relevant adds 0.28; with the paper's equation that
-is 1.00 and -0.05, and with patches drawn at random it takes 0.2. Only the cross-attention is followed.
+Differs from the paper: the gradient is that of the scores before the softmax, it is summed up over the heads before its
+positive part is taken, and the map is smooth. In pocket, over the 38 suggested questions of the gallery, blanking the
+57 most relevant of 289 patches takes 1.26 off the answer's log-probability and blanking the 57 least relevant adds
+0.02; with the paper's equation that is 1.06 and 0.00, and with patches drawn at random it takes 0.05. On composed
+pictures the map's maximum lies in the thing asked about for 76% of 290 right answers, with the paper's equation for 66%
+(dev). Only the cross-attention is followed.
 """
 
 import math
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .qformer import MultiHeadAttention, QFormer
 
 Box = tuple[float, float, float, float]
+SPREAD = 0.1  # of the picture's side: a patch has taken in its surroundings before the queries read it
 PEAK_SIDE = 128  # points a side, among which the maximum of a map is looked for
 HEAT = ((0.0, (255, 205, 90)), (0.5, (240, 50, 130)), (1.0, (150, 10, 190)))  # value, and a colour rare in photographs
 
@@ -170,14 +173,12 @@ def relevance(
         score = _log_probability(blip2.adapter, inputs, answer_ids)
         gradients = torch.autograd.grad(score, weights)
     image_embeds.requires_grad_(False)
-    found = torch.stack([_of_scores(*layer) for layer in zip(weights, gradients, strict=True)]).sum(
-        (0, 1, 2, 3)
-    )  # (N,)
+    found = torch.cat([_of_scores(*layer) for layer in zip(weights, gradients, strict=True)])  # (layers, heads, Q, N)
     if not bool(found.isfinite().all()):
         raise SettingsError(f"precision: the gradients overflow in {blip2.precision}. Load the model in bf16 or fp32.")
-    side, box = patch_grid(blip2.model.config.vision_config, len(found))
-    patches = found[1:].clamp(min=0).unflatten(0, (side, side)).cpu().numpy()
-    return Relevance(_to_one(patches), float(score.detach()), box)
+    side, box = patch_grid(blip2.model.config.vision_config, found.shape[-1])
+    patches = found[..., 1:].sum(1).clamp(min=0).sum((0, 1)).unflatten(0, (side, side))
+    return Relevance(_to_one(_spread(patches).cpu().numpy()), float(score.detach()), box)
 
 
 def peak(found: Relevance) -> tuple[float, float] | None:
@@ -291,6 +292,13 @@ def _of_scores(weights: Tensor, gradients: Tensor) -> Tensor:
     """From the gradient of attention weights, (B, heads, Q, N), that of the scores before their softmax."""
     changes = (weights.detach() * gradients).float()
     return changes - weights.detach().float() * changes.sum(-1, keepdim=True)
+
+
+def _spread(patches: Tensor) -> Tensor:
+    """(H, W): to each patch belongs what lies around it, by a normal distribution; nothing lies beyond the edge."""
+    places = torch.arange(len(patches), device=patches.device)
+    near = (-0.5 * ((places[:, None] - places) / (SPREAD * len(patches))) ** 2).exp()
+    return near @ patches @ near.T
 
 
 def _to_one(values: np.ndarray) -> np.ndarray:
