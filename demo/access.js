@@ -3,13 +3,14 @@
 
    Gradio draws its parts anew whenever something changes, so they are mended after each change of the page. */
 
-(() => {
+window.access = (() => {
   /* keys with Ctrl (or Cmd) or Alt, and the button that each presses */
   const KEYS = { "Control+Enter": "#again", "Alt+ArrowUp": "#undo", "Control+s": "#save" };
 
   const find = (selector) => document.querySelector(selector);
   const all = (selector) => document.querySelectorAll(selector);
   let focused = null;
+  let spoken = []; /* of each message that is not the visitor's, whether it is in the model's own words */
 
   function set(element, name, value) {
     if (element.getAttribute(name) !== value) element.setAttribute(name, value);
@@ -32,9 +33,22 @@
     for (const [keys, button] of Object.entries(KEYS)) if (find(button)) set(find(button), "aria-keyshortcuts", keys);
     for (const stop of all("#stop")) set(stop, "aria-keyshortcuts", "Escape");
     for (const questions of all("#suggestions")) set(questions, "lang", "en"); /* the model reads no other */
+    all("#chat [data-testid=bot]").forEach((message, place) => {
+      if (spoken[place]) set(message, "lang", "en");
+      else message.removeAttribute("lang");
+    });
     const title = find("#title h1")?.innerText;
     if (title && !document.title.startsWith(title)) document.title = `${title} · BLIP-2`;
     keepFocus();
+  }
+
+  /* the messages as the server sends them, with its mark on those that the model speaks; our own are in the page's
+     language */
+  function noteSpoken(messages) {
+    const others = (messages ?? []).filter(({ role }) => role === "assistant");
+    spoken = others.map(({ metadata }) => metadata?.id === "spoken");
+    mend();
+    return [];
   }
 
   /* a button that had the focus is gone: Send gives way to Stop, and Stop to Send */
@@ -87,4 +101,6 @@
       find("#question textarea").focus();
     } else if (event.key === "Escape" && find("#stop")) find("#stop").click();
   });
+
+  return { noteSpoken };
 })();

@@ -29,11 +29,15 @@ def main(argv: list[str] | None = None) -> int:
     todo = parser.add_mutually_exclusive_group()
     todo.add_argument("--check", action="store_true", help="compare with the files and write nothing")
     todo.add_argument("--judge", action="store_true", help="ask you which answers are good; the model is not run")
-    parser.add_argument("--photo", help="only this photograph of the gallery, as in cat.jpg")
+    parser.add_argument(
+        "--photo", action="append", help="only this photograph, as in cat.jpg; may be given several times"
+    )
     args = parser.parse_args(argv)
-    asked = {photo.file: photo.questions for photo in photos() if args.photo in (None, photo.file)}
-    if not asked:
-        parser.error(f"--photo: the gallery has no {args.photo}")
+    all_asked = {photo.file: photo.questions for photo in photos()}
+    for file in args.photo or []:
+        if file not in all_asked:
+            parser.error(f"--photo: the gallery has no {file}")
+    asked = {file: all_asked[file] for file in args.photo or all_asked}
     if args.judge:
         return _judge({file: row for file, row in _written().items() if file in asked})
     answers = ask_all(asked)

@@ -129,6 +129,6 @@ def _buttons(*, running: bool) -> list[gr.Button]:
 
 def _drawn(comparison: Comparison) -> list[str]:
     return [
-        texts.side(side.title, side.answer, texts.measured(side.measured) if side.measured else "")
+        texts.side(side.title, side.answer, texts.measured(side.measured) if side.measured else "", spoken=side.spoken)
         for side in comparison.sides
     ]

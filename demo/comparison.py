@@ -40,6 +40,7 @@ class Side:
         answer: as far as it is there.
         measured: how it went; None before its end.
         failed: whether the answer is a sentence of ours about what went wrong.
+        spoken: whether the answer is in the model's own words.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Side:
     answer: str = ""
     measured: Measured | None = None
     failed: bool = False
+    spoken: bool = False
 
 
 class Comparison:
@@ -210,11 +212,12 @@ class _Lane:
             return False
         self._first = self._first or self._seconds
         self.side.answer += piece
+        self.side.spoken = bool(self.side.answer)
         return True
 
     def fail(self, sentence: str) -> None:
         """Say what went wrong in place of an answer."""
-        self.side.answer, self.side.failed, self.stream = sentence, True, None
+        self.side.answer, self.side.failed, self.side.spoken, self.stream = sentence, True, False, None
 
     def end(self, cut_by: str) -> None:
         """End the answer, if it has begun, and measure it.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("demo")
 
 MOST_CHARACTERS = 1_000  # of a question
+SPOKEN = "spoken"  # marks a message in the model's own words; access.js says of those that they are English
 PATIENCE = 0.3  # seconds between two looks at a model that is loading
 
 
@@ -92,7 +93,8 @@ class Conversation:
         for exchange in list(self.exchanges):
             drawn.append(({"role": "user", "content": exchange.question}, exchange))
             if exchange.answer:
-                drawn.append(({"role": "assistant", "content": exchange.answer}, exchange))
+                marked = {"metadata": {"id": SPOKEN}} if exchange.spoken else {}
+                drawn.append(({"role": "assistant", "content": exchange.answer, **marked}, exchange))
             if exchange.measured is not None:
                 how = texts.how(exchange.prompt, picture_was_known=exchange.measured.picture_was_known)
                 metadata = {"title": texts.measured(exchange.measured, exchange.dropped), "status": "done"}
@@ -104,23 +106,16 @@ class Conversation:
         """Take another picture, which begins a new conversation; says whether it is another one.
 
         Raises:
-            VisitorError: the file is no picture; then there is none.
+            VisitorError: the file is no picture; then everything stays as it was.
         """
         if picture == self._picture:
             return False
+        if picture is not None:
+            _expect_picture(picture)
         had_one = bool(self.exchanges or self._note)
         self.stop()
-        self._picture = None
-        self._begin_anew(note="")
-        if picture is None:
-            return True
-        try:
-            open_image(picture)
-        except ImageError as error:
-            log.info("A picture was refused: %s", type(error).__name__)
-            raise VisitorError(texts.UNREADABLE_PICTURE) from None
         self._picture = picture
-        self._begin_anew(note=texts.NEW_CONVERSATION if had_one else "")
+        self._begin_anew(note=texts.NEW_CONVERSATION if had_one and picture is not None else "")
         return True
 
     def look(self) -> None:
@@ -203,6 +198,7 @@ class Conversation:
             exchange.answer = exchange.answer or texts.WORDLESS
         except Exception as error:
             exchange.answer, exchange.failed = sentence_for(error, otherwise=texts.FAILED), True
+            exchange.spoken = False
         finally:
             self.running = False
         yield
@@ -294,6 +290,7 @@ class Conversation:
         try:
             for piece in pieces:
                 exchange.answer += piece
+                exchange.spoken = bool(exchange.answer)
                 yield
                 late = time.perf_counter() - began > self.limits.seconds_an_answer
                 if self._stopping or late:
@@ -325,6 +322,14 @@ def suggestions(picture: str | None, model: str = "") -> tuple[tuple[str, ...], 
     if photo is None:
         return texts.GENERIC_QUESTIONS, {}
     return gallery.suggested(photo, model), gallery.wrong(photo, model)
+
+
+def _expect_picture(path: str) -> None:
+    try:
+        open_image(path)
+    except ImageError as error:
+        log.info("A picture was refused: %s", type(error).__name__)
+        raise VisitorError(texts.UNREADABLE_PICTURE) from None
 
 
 def checked_question(question: object) -> str:

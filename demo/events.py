@@ -5,6 +5,7 @@ Which handlers wait for each other stands in `lanes.py`. No endpoint of the page
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -111,16 +112,21 @@ def _chosen_photo(event: gr.SelectData) -> str:
 
 
 def _show(conversation: Conversation, picture: str | None, guard: Guard, request: gr.Request) -> list:
-    kept = gr.skip()
     try:
         if picture != conversation.picture:
             guard.picture(request)
         conversation.show(picture)
     except VisitorError as error:
-        gr.Warning(str(error), duration=8, title=texts.NOT_YET)
-        kept = picture = None
-    shown = kept if picture is None else gr.Image(alt_text=_alt_text(picture))
+        return _put_back(conversation.picture, error)
+    shown = gr.skip() if picture is None else gr.Image(alt_text=_alt_text(picture))
     return [shown, *_drawn(conversation, picture)]
+
+
+def _put_back(picture: str | None, error: VisitorError) -> list:
+    """Refuse a picture: the one before stays, and so does what was said about it."""
+    there = picture is not None and Path(picture).is_file()
+    others = len(texts.GENERIC_QUESTIONS) + 6  # as `_drawn` gives them
+    return [picture if there else None, *refused(error, others)]
 
 
 def _drawn(conversation: Conversation, picture: str | None) -> list:
@@ -173,6 +179,7 @@ def _connect_asking(page: gr.Blocks, parts: "Parts", guard: Guard) -> None:
     _then_answer(parts.chat.edit(begin_edited, parts.conversation, asked, **QUICK), parts, _answer)
     _then_answer(parts.again.click(begin_again, parts.conversation, asked, **QUICK), parts, _answer_again)
     parts.stop.click(_stop, parts.conversation, None, **QUICK)
+    parts.chat.change(None, parts.chat, None, js="(messages) => access.noteSpoken(messages)", **QUICK)
 
 
 def _edited(edited: gr.EditData) -> tuple[Any, Any]:

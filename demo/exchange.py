@@ -47,6 +47,7 @@ class Exchange:
         answer: as far as it is there; empty before the first word.
         remembered: whether the model's own history has it, too.
         failed: whether the answer is a sentence of ours about what went wrong.
+        spoken: whether the answer is in the model's own words, which are English, and not a sentence of ours.
         prompt: the exact text that the language model read; empty where it read nothing.
         settings: how the answer was picked.
         mode: for which kind of answer the question was put, "short" or "long"; None for the model's own kind.
@@ -61,6 +62,7 @@ class Exchange:
     answer: str = ""
     remembered: bool = False
     failed: bool = False
+    spoken: bool = False
     prompt: str = ""
     settings: "AnswerSettings | None" = None
     mode: str | None = None

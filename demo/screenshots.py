@@ -37,8 +37,8 @@ FAILED = 1  # exit code: the page is not as it should be
 JPEG_QUALITY = 88
 MOST_SHOTS = 20  # until two in a row are the same
 TIMES = re.compile(r"\d+ [Tt]okens?\b")  # a text that has this tells how fast an answer was
-TIMED = "#chat .bubble-wrap, #sides .side, #pick-told, #link-text"  # speeds, free memory, a port: each run has its own
-SAID = "#wrong, #looked-view, #road-view"  # what follows from what the model said
+TIMED = "#chat .thought-group .title, #sides .facts, #pick-told, #link-text"  # speeds, free memory, a port
+SAID = "#chat .bubble-wrap, #sides .side, #wrong, #looked-view, #road-view"  # the model's words, and what follows
 BOXES = """parts => [...document.querySelectorAll(parts)].map(part => part.getBoundingClientRect())
   .map(box => [box.left, box.top, box.right, box.bottom])"""
 SETTLED = "() => document.fonts.status === 'loaded' && [...document.images].every(image => image.complete)"

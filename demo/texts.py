@@ -68,11 +68,12 @@ def short(text: str, most: int = 120) -> str:
     return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
 
 
-def side(title: str, answer: str, facts: str) -> str:
-    """One side of a comparison, as HTML."""
+def side(title: str, answer: str, facts: str, *, spoken: bool) -> str:
+    """One side of a comparison, as HTML; an answer that is spoken is in the model's own words, which are English."""
+    language = ' lang="en"' if spoken else ""
     return (
         f'<section class="side" aria-label="{escape(title)}"><h3>{escape(title)}</h3>'
-        f'<p class="answer">{escape(answer)}</p><p class="facts">{escape(facts)}</p></section>'
+        f'<p class="answer"{language}>{escape(answer)}</p><p class="facts">{escape(facts)}</p></section>'
     )
 
 

@@ -30,7 +30,7 @@ UNTRANSLATED = """() => [...document.querySelectorAll("gradio-app *")]
 
 @pytest.fixture(scope="module")
 def address(model_folder):
-    with running_app(str(model_folder)) as address:
+    with running_app(str(model_folder), "--compare", str(model_folder), "--feedback", "thumbs.jsonl") as address:
         yield address
 
 
@@ -104,6 +104,32 @@ def test_axe_finds_nothing_serious_before_a_picture_and_after_an_answer(visit, s
     page.locator("#chat .thought-group .title").click()
     unfold_all(page)
     page.locator("#road-view .queries img").last.wait_for()
+    assert findings(page) == []
+
+
+def test_axe_finds_nothing_serious_with_thumbs_a_comparison_and_links(visit, pictures):
+    page = visit()
+    page.locator("#picture input[type=file]").set_input_files(pictures[0])
+    page.locator(f"#picture img[alt='{texts.PICTURE}']").wait_for()
+    page.locator("#question textarea").fill(QUESTION)
+    page.locator("#send").click()
+    wait_for_the_end(page)
+    page.locator("#chat button[title=Like]").wait_for()
+    page.locator("#compare button").first.click()
+    page.locator("#compare-send").click()
+    page.locator(".side .facts:not(:empty)").nth(1).wait_for()
+    page.locator("#link").click()
+    page.locator("#link-keep").wait_for()  # a picture of one's own is kept for a link only after a question
+    assert findings(page) == []
+    page.locator("#gallery button.thumbnail-item").first.click()
+    page.locator(f"#picture img[alt='{photos()[0].description}']").wait_for()
+    page.locator("#question textarea").fill(QUESTION)
+    page.locator("#send").click()
+    wait_for_the_end(page)
+    page.locator("#chat button[title=Like]").click()
+    page.get_by_text(texts.FEEDBACK_STORED).wait_for()
+    page.locator("#link").click()
+    page.locator("#link-text input, #link-text textarea").wait_for()
     assert findings(page) == []
 
 
@@ -208,6 +234,31 @@ def test_a_german_browser_gets_a_german_page_and_german_warnings(visit):
     unfold_all(page)
     english = [text for text in in_english() if text in page.locator("main").inner_text()]
     assert english == [] and page.evaluate(UNTRANSLATED) == []
+
+
+LANGUAGES_IN_CHAT = "all => all.map(one => [one.innerText.trim().split('\\n')[0], one.closest('[lang]').lang])"
+
+
+def test_only_what_the_model_says_is_marked_as_english_on_a_german_page(visit):
+    page, german = visit(locale="de-DE"), importlib.import_module("demo.languages.de")
+    for place in (0, 1):  # the second begins a new conversation, and the page says so in the chat
+        page.locator("#gallery button.thumbnail-item").nth(place).click()
+        page.locator(f"#picture img[alt='{german.PHOTOS[photos()[place].file][1]}']").wait_for()
+        page.locator("#question textarea").fill(QUESTION)
+        page.locator("#send").click()
+        page.locator("#chat .bot.message").last.wait_for()
+        page.locator("#stop").click()
+        facts = wait_for_the_end(page)
+    said = dict(page.locator("#chat [data-testid=bot]").evaluate_all(LANGUAGES_IN_CHAT))
+    answer = page.locator("#chat [data-testid=bot]").nth(1).inner_text().strip().split("\n")[0]
+    assert len(said) == 3 and {said[german.NEW_CONVERSATION], said[facts.strip()]} == {"de"} and said[answer] == "en"
+    page.locator("#compare button").first.click()
+    page.locator("#compare-question textarea").fill(QUESTION)
+    page.locator("#compare-send").click()
+    page.wait_for_function("[...document.querySelectorAll('.side .answer')].every(answer => answer.innerText)")
+    page.locator("#compare-stop").click()
+    page.locator("#compare-send").wait_for()
+    assert {side.get_attribute("lang") for side in page.locator(".side .answer").all()} == {"en"}
 
 
 def in_english() -> list[str]:

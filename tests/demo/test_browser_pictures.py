@@ -15,6 +15,7 @@ from test_browser import (
 )
 
 from demo import texts
+from demo.limits import LARGEST_FILE
 
 __all__ = ["address", "chromium", "visit"]  # fixtures
 pytestmark = pytest.mark.browser
@@ -95,3 +96,56 @@ def test_a_photograph_of_the_gallery_that_is_dragged_about_stays_where_it_is(vis
     page.locator("#gallery img").first.drag_to(page.locator("#chat"))
     page.wait_for_timeout(1000)
     assert page.locator("#picture img").count() == 0 and page.locator("#title h1").is_visible()
+
+
+@pytest.fixture
+def too_large(tmp_path) -> dict[str, str]:
+    """A file of too many bytes, and a small one of too many pixels, each with the sentence that refuses it."""
+    from PIL import Image
+
+    Image.new("RGB", (2300, 2300)).save(tmp_path / "bytes.bmp")
+    Image.new("1", (10_000, 6_000)).save(tmp_path / "pixels.png")
+    assert (tmp_path / "bytes.bmp").stat().st_size > LARGEST_FILE > (tmp_path / "pixels.png").stat().st_size
+    return {str(tmp_path / "bytes.bmp"): texts.LARGE_BODY, str(tmp_path / "pixels.png"): texts.UNREADABLE_PICTURE}
+
+
+def test_a_picture_that_is_too_large_is_refused_in_a_sentence_and_nothing_is_lost(visit, too_large):
+    page = visit(DESK)
+    for file, sentence in too_large.items():  # as the first picture
+        page.locator("#picture input[type=file]").set_input_files(file)
+        wait_for_the_sentence(page, sentence)
+        assert page.locator("#picture img").count() == 0
+    short_answers(page)
+    click_photo(page, 1)
+    ask(page, "what is it?")
+    wait_for_the_end(page)
+    said, before = answers(page), page.locator("#picture img").get_attribute("src")
+    for file, sentence in too_large.items():  # and in a conversation
+        drop(page, "#chat", file)
+        wait_for_the_sentence(page, sentence)
+        page.wait_for_timeout(500)
+        assert answers(page) == said and page.locator("#picture img").get_attribute("src") == before
+    ask(page, "and now?")
+    wait_for_the_end(page, 2)
+    assert answers(page)[0] == said[0]
+
+
+def wait_for_the_sentence(page, sentence: str) -> None:
+    """Read what the page says in its corner, and close it."""
+    toast = page.locator(".toast-body")
+    toast.get_by_text(sentence).wait_for()
+    assert toast.count() == 1
+    toast.get_by_role("button").click()
+    toast.wait_for(state="detached")
+
+
+def test_the_camera_takes_a_picture_that_is_asked_about(visit):
+    page = visit(DESK, permissions=["camera"])
+    short_answers(page)
+    page.get_by_label("Capture from camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.get_by_label("capture photo").click()
+    page.locator(f'#picture img[alt="{texts.PICTURE}"]').wait_for()
+    assert len(colours_of(page)) > 1
+    ask(page, "What is this?")
+    wait_for_the_end(page)

@@ -139,5 +139,5 @@ def test_a_model_whose_q_former_reads_nothing_has_nothing_to_compare(plain, pict
 
 
 def test_what_a_side_says_is_shown_as_text():
-    drawn = texts.side("<b>", "<script>alert(1)</script>\n& more", "")
+    drawn = texts.side("<b>", "<script>alert(1)</script>\n& more", "", spoken=True)
     assert "<script>" not in drawn and "&lt;script&gt;alert(1)&lt;/script&gt;\n&amp; more" in drawn

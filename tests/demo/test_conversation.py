@@ -8,7 +8,7 @@ from families import save_as_older
 from blip2_core.answer_settings import AnswerSettings
 from blip2_core.attention_maps import relevance
 from demo import insight, texts
-from demo.conversation import MOST_CHARACTERS, Conversation, suggestions
+from demo.conversation import MOST_CHARACTERS, SPOKEN, Conversation, suggestions
 from demo.errors import VisitorError
 from demo.gallery import photos
 from demo.limits import Limits
@@ -60,6 +60,16 @@ def test_the_numbers_beside_an_answer_count_the_q_former_too(conversation, pictu
 
 def test_the_page_gets_the_answer_that_the_api_gives(conversation, loader, pictures):
     assert ask(conversation, pictures[0]).strip() == loader.model.ask(pictures[0], QUESTION, SHORT)
+
+
+def test_only_what_the_model_said_is_marked_as_spoken(conversation, pictures, full_gpu):
+    ask(conversation, pictures[0])
+    with full_gpu():
+        ask(conversation, pictures[0], "what is the secret?")
+    ask(conversation, pictures[1])
+    ask(conversation, pictures[1], "\x07\x07")
+    marks = [message.get("metadata", {}).get("id") for message in conversation.messages]
+    assert marks == [None, None, SPOKEN, None, None, None]  # notice, question, answer, how, question, what went wrong
 
 
 def test_the_image_encoder_runs_once_a_picture(conversation, pictures, looks):
@@ -146,13 +156,17 @@ def test_a_question_without_a_picture_is_refused(conversation):
         conversation.begin(QUESTION, None)
 
 
-def test_a_file_that_is_no_picture_is_refused_and_takes_the_old_picture_along(conversation, pictures, tmp_path):
+def test_a_file_that_is_no_picture_is_refused_and_leaves_picture_and_conversation(conversation, pictures, tmp_path):
+    """It once took them along: a picture of too many pixels, dropped on the page by mistake, cost the conversation."""
     ask(conversation, pictures[0])
+    before = conversation.messages
     fake = tmp_path / "fake.png"
     fake.write_text("not a picture")
     with pytest.raises(VisitorError, match="cannot be read as a picture"):
         conversation.show(str(fake))
-    assert conversation.messages == []
+    assert conversation.messages == before and conversation.picture == pictures[0] and not conversation.stopped
+    ask(conversation, pictures[0], "and what is the picture?")
+    assert "dialog history" in conversation.exchanges[-1].prompt
 
 
 def test_control_characters_alone_are_answered_with_a_sentence(conversation, pictures):
@@ -199,7 +213,7 @@ def test_stop_before_the_first_word_leaves_a_note_that_the_model_never_reads(con
     conversation.begin(QUESTION, pictures[0])
     conversation.stop()
     assert len(list(conversation.answer(LONG))) == 1
-    assert conversation.messages[-1]["content"] == texts.WORDLESS
+    assert conversation.messages[-1] == {"role": "assistant", "content": texts.WORDLESS}
     ask(conversation, pictures[0])
     assert texts.WORDLESS not in conversation.exchanges[-1].prompt
 

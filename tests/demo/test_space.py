@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import gradio_client
 import pytest
 import yaml
 from test_app import free_port
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PYTHON = os.environ.get("SPACE_PYTHON", sys.executable)  # .ci/run makes one that has only what the Space asks for
 TOP = {".gitattributes", "LICENSE", "README.md", "app.py", "blip2_core", "demo", "requirements.txt"}
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}  # those the platform has
+QUESTION = "What animal is this?"
 PAGE_SECONDS, MODEL_SECONDS = 120, 300  # on a machine with much else to do; a few seconds on one without
 
 
@@ -180,13 +182,22 @@ def test_the_page_and_the_model_answer_from_the_folder(folder, tmp_path):
             page = wait_for(f"http://127.0.0.1:{port}/config", process, log, PAGE_SECONDS)
             opened = wait_for(f"http://127.0.0.1:{port}/", process, log, PAGE_SECONDS)
             health = wait_for(f"http://127.0.0.1:{port}/gradio_api/healthz", process, log, MODEL_SECONDS)
+            answer, prompt, timings = ask(f"http://127.0.0.1:{port}/")
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
     assert texts.TITLE in opened and json.loads(page)["components"] and json.loads(health)["model"] == "pocket"
+    assert answer and QUESTION in prompt and timings["model"] == "pocket" and 0 < timings["tokens"] <= 24
     said = log.read_text()  # one complaint is Gradio's own, where the platform's package is not installed
     assert said.count("Traceback") == said.count("`spaces` package is required to run hot-reloading")
     assert sorted(folder.rglob("*")) == before, "it writes nothing into its own folder"
+
+
+def ask(address: str) -> tuple[str, str, dict]:
+    """One question about a photograph, as a program asks it."""
+    client = gradio_client.Client(address, verbose=False)
+    picture = gradio_client.handle_file(str(photos()[0].path))
+    return client.predict(picture, QUESTION, max_tokens=24, api_name="/ask")
 
 
 def wait_for(address: str, process: subprocess.Popen, log: Path, seconds: float) -> str:
