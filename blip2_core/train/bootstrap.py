@@ -30,7 +30,8 @@ from ..vision import HybridViT, HybridViTConfig
 
 NUM_QUERIES = 16
 DETAIL_SHARE = 0.5  # of the weights that a model begins to read a second scale with
-IMAGE_SIZE = 520  # pixels; half of it is what the trunk was trained on
+TRUNK_SIZE = 260  # pixels of the pictures that the trunk was trained on
+IMAGE_SIZE = 2 * TRUNK_SIZE
 PROTOTYPE_SCALE = 8.0  # a sure prototype is then about as long as the features it is added to
 PROTOTYPE_GATE = 1.0  # of a picture whose class is sure, only prototypes are left
 QFORMER_WORDS = 5000
@@ -89,12 +90,12 @@ def new_pocket(
     _start_projection(model)
     nn.Module.to(model, pick_device(device))  # the library's own method is typed too narrowly
     adapter = make_adapter(model.language_model, tokenizer, CHATML)
-    return Blip2(model, adapter, trunk_image_processor(), qformer_tokenizer, "pocket", precision)
+    return Blip2(model, adapter, trunk_image_processor(IMAGE_SIZE), qformer_tokenizer, "pocket", precision)
 
 
-def trunk_image_processor() -> ImageProcessor:
-    """Pictures as the trunk reads them."""
-    return ImageProcessor(IMAGE_SIZE, (TRUNK_MEAN,) * 3, (TRUNK_STD,) * 3)
+def trunk_image_processor(image_size: int = TRUNK_SIZE) -> ImageProcessor:
+    """Pictures as the trunk reads them, in the size that it was trained on or another."""
+    return ImageProcessor(image_size, (TRUNK_MEAN,) * 3, (TRUNK_STD,) * 3)
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int = QFORMER_WORDS) -> PreTrainedTokenizerFast:
