@@ -99,9 +99,9 @@ class QuestionAnswering(LanguageStage):
         super().freeze_the_rest()
         self.model.vision_model.eval()
 
-    def collate(self, samples: Sequence[Sample], rng: random.Random) -> "Batch":
-        """See `Stage.collate`."""
-        read = self._read_by_language_model(samples, rng)
+    def collate(self, samples: Sequence[Sample], rng: random.Random, *, held_out: bool = False) -> "Batch":
+        """See `Stage.collate`; of held-out samples the language model reads all."""
+        read = [*range(len(samples))] if held_out else self._read_by_language_model(samples, rng)
         questions = [sample.question or self.adapter.template.caption_question for sample in samples]
         ids, mask = tokenize_questions(self.question_tokenizer, questions)
         boxed = [place for place, sample in enumerate(samples) if sample.box is not None]
@@ -127,7 +127,7 @@ class QuestionAnswering(LanguageStage):
     def losses(self, features: Tensor, batch: "Batch | Sequence[Sample]") -> dict[str, Tensor]:
         """See `Stage.losses`: `answer`, `words` if there are answer queries, `looking` if there are boxes."""
         if not isinstance(batch, Batch):
-            batch = self.collate(batch, random.Random(0))
+            batch = self.collate(batch, random.Random(0), held_out=not self.training)
         visual_prompt, beside = self._look(features, batch)
         if self.answer_queries:
             beside["words"] = WORDS_WEIGHT * self._words_loss(visual_prompt, batch.words)
@@ -155,7 +155,7 @@ class QuestionAnswering(LanguageStage):
     def _read_by_language_model(self, samples: Sequence[Sample], rng: random.Random) -> list[int]:
         """Which samples of a batch the language model reads: all, or some of like length, each as likely as another."""
         most = self.language_batch
-        if most is None or most >= len(samples) or not self.training:
+        if most is None or most >= len(samples):
             return [*range(len(samples))]
         if not most:
             return []
