@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from transformers import Blip2VisionConfig
 
-from blip2_core.errors import ShapeError
+from blip2_core.errors import ConfigError, ShapeError
 from blip2_core.image import ImageProcessor, open_image
 from blip2_core.vision import ClassLesson, HybridViT, HybridViTConfig, PlainViT, build_vision_model
 from blip2_core.vision.efficientnet import EfficientNetLite2, SameConv2d
@@ -224,6 +224,12 @@ def test_a_single_cell_of_the_larger_scale_is_classified_with_its_neighbours(tru
     centred = trunk._fc.weight - trunk._fc.weight.mean(0)
     expected = fine[11] + 8.0 * trunk._fc(around).softmax(0) @ centred  # the second of the third row
     torch.testing.assert_close(hybrid._tokens(features, None)[0, 1 + 9 + 11], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_another_number_of_scales_is_refused(number):
+    with pytest.raises(ConfigError, match=f"^vision_config: expected num_scales 1 or 2, got {number}"):
+        HybridViT(small_config(num_scales=number))
 
 
 def test_classes_are_exchanged_in_their_places_alone():

@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
+from ..errors import ConfigError
 from ..shapes import expect_shape
 from .efficientnet import EfficientNetLite2
 
@@ -103,8 +104,9 @@ class ClassLesson:
         """
         directions = F.normalize(prototypes, dim=1)
         likeness = directions @ directions.T
+        whole = torch.arange(self.places.shape[2], device=shares.device) == 0
         for classes, places in zip(self.classes.unbind(1), self.places.unbind(1), strict=True):
-            looked_at = places & (~places[:, :1] | self._whole(places))  # of the whole picture the mean is enough
+            looked_at = places & (~places[:, :1] | whole)  # of a whole picture the mean of its cells is enough
             seen = (shares * looked_at[..., None]).sum(1).argmax(dim=-1)  # (B,)
             taught = torch.where(classes < 0, seen, classes)
             from_seen, from_taught = (  # all classes by likeness, the one itself first
@@ -114,18 +116,22 @@ class ClassLesson:
             shares = torch.where(places[..., None], exchanged, shares)
         return shares
 
-    def _whole(self, places: Tensor) -> Tensor:
-        """(N,) booleans: the token of the whole picture."""
-        return torch.arange(places.shape[1], device=places.device) == 0
-
 
 class HybridViT(nn.Module):
-    """Frozen EfficientNet-Lite2 trunk, then transformer blocks (pre-norm, GELU)."""
+    """Frozen EfficientNet-Lite2 trunk, then transformer blocks (pre-norm, GELU).
+
+    Raises:
+        ConfigError: neither one nor two scales.
+    """
 
     trunk_prefix = "trunk."
 
     def __init__(self, config: HybridViTConfig):
         super().__init__()
+        if config.num_scales not in (1, 2):
+            raise ConfigError(
+                f"vision_config: expected num_scales 1 or 2, got {config.num_scales!r}. Correct config.json."
+            )
         self.config = config
         width = config.hidden_size
         self.trunk = EfficientNetLite2()
