@@ -63,6 +63,13 @@ def test_a_thing_with_a_box_is_shown_in_the_whole_picture(picture_folder):
     assert [replace(sample, box=UPPER_LEFT).may_be_shown(view) for view in range(3)] == [True, False, False]
 
 
+def test_no_crop_is_computed_of_a_picture_that_is_always_shown_whole(blip2, picture_folder, tmp_path):
+    boxed, *plain = read_samples([picture_folder / "vqa.jsonl"])
+    pictures = Pictures(blip2, cache_folder=tmp_path / "features", views=3)
+    pictures.prepare([replace(boxed, box=UPPER_LEFT), *plain], print)
+    assert pictures.cache is not None and len(pictures.cache.rows) == 1 + 3 * len(plain)
+
+
 @pytest.mark.parametrize("box", [[0.5, 0, 0.5, 1], [0, 0, 1], [0, 0, 1, 1.2], "all"])
 def test_a_box_that_is_none_is_refused_with_its_line(box, tmp_path):
     record = {"image": "a.png", "question": "What?", "answers": ["A cat."], "box": box}
