@@ -35,9 +35,21 @@ TIMES_MEASURED = 5
 def pick_device(device: str) -> torch.device:
     """The device that a person asked for; "auto" takes the GPU where there is one.
 
+    With a GPU PyTorch may no longer pick cuDNN's attention, in the whole process. That builds a plan for every new
+    length, which is every token of an answer (pytorch pull request 155958): the likely reason why an H200 took 80 to
+    100 ms a token in 16 bits, and 24 in int4 once the plans were there. And on a B200 it answers wrongly where keys and
+    values have few heads (pytorch issue 193893).
+
     Raises:
         SettingsError: no such device here.
     """
+    chosen = _asked_for(device)
+    if chosen.type == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)
+    return chosen
+
+
+def _asked_for(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -291,6 +291,17 @@ def test_devices(monkeypatch):
     assert str(error.value) == "device: 'cuda' was asked for, but torch sees no GPU here. Use --device cpu."
 
 
+def test_on_a_gpu_the_attention_of_cudnn_is_left_out(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    try:
+        torch.backends.cuda.enable_cudnn_sdp(True)
+        assert pick_device("cpu") == CPU and torch.backends.cuda.cudnn_sdp_enabled()
+        assert pick_device("auto").type == "cuda" and not torch.backends.cuda.cudnn_sdp_enabled()
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
+
+
 @pytest.mark.parametrize("device", ["tpu", "", "gpu", "cuda:x"])
 def test_an_unknown_device_is_refused(device):
     with pytest.raises(SettingsError) as error:
