@@ -29,6 +29,11 @@ window.access = (() => {
       set(line, "aria-expanded", String(line.classList.contains("expanded")));
       for (const arrow of line.querySelectorAll("button")) arrow.inert = true; /* the whole line is the button */
     }
+    /* a button within a button, to fold a message that is gone in seconds; the inner one closes it, and stays */
+    for (const head of all(".toast-header[role]")) {
+      head.removeAttribute("role");
+      head.removeAttribute("tabindex");
+    }
     for (const question of all("#question textarea")) set(question, "aria-keyshortcuts", "/");
     for (const [keys, button] of Object.entries(KEYS)) if (find(button)) set(find(button), "aria-keyshortcuts", keys);
     for (const stop of all("#stop")) set(stop, "aria-keyshortcuts", "Escape");

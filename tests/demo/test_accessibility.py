@@ -126,7 +126,7 @@ def test_axe_finds_nothing_serious_with_thumbs_a_comparison_and_links(visit, pic
     page.locator("#question textarea").fill(QUESTION)
     page.locator("#send").click()
     wait_for_the_end(page)
-    page.locator("#chat button[title=Like]").click()
+    page.locator("#chat button[title=Like]").last.click()
     page.get_by_text(texts.FEEDBACK_STORED).wait_for()
     page.locator("#link").click()
     page.locator("#link-text input, #link-text textarea").wait_for()

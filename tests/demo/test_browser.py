@@ -79,7 +79,10 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium, address):
-    """Opens the page; at the end, nothing may have gone wrong in the browser and nothing been asked elsewhere."""
+    """Opens the page; at the end, nothing may have gone wrong in the browser and nothing been asked elsewhere.
+
+    What goes wrong stands in its list `wrong`, for a test that expects something.
+    """
     contexts, wrong = [], []
 
     def note_response(response) -> None:
@@ -102,6 +105,7 @@ def visit(chromium, address):
         page.wait_for_selector(".status.ready")
         return page
 
+    open_page.wrong = wrong
     yield open_page
     for context in contexts:
         context.close()
