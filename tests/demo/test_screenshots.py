@@ -167,6 +167,8 @@ def test_the_real_page_is_taken_on_a_desk_in_the_dark_and_on_a_phone(model_folde
         assert (picture.getpixel((3, 3))[0] < 64) == scene.dark
         assert [question for question, answer in shots[scene.name].talk if answer] == list(scene.questions)
         assert shots[scene.name].wrong == [] and shots[scene.name].times
+        lines = [bottom - top for _, top, _, bottom in shots[scene.name].times]
+        assert 0 < max(lines) < 100, "what is left out is the line with the times, not the chat with its words"
     write(shots, tmp_path, ABOUT)
     assert differences(shots, tmp_path) == []
 
