@@ -18,6 +18,7 @@ from .things import Thing, split_of
 from .wordnet import WordNet
 
 SOURCE = "classes"
+ROUNDS = 3  # of questions about every class, each on other hosts
 
 
 class Hosts:
@@ -52,12 +53,13 @@ class Hosts:
 
 
 def class_records(hosts: Hosts, wordnet: WordNet) -> list[Question]:
-    """The training questions about names, for each class, on photographs of other classes."""
+    """The training questions about names, `ROUNDS` times for each class, on photographs of other classes."""
     questions = [
         question
+        for number in range(ROUNDS)
         for thing in hosts.classes
         for question in training_questions(
-            thing, hosts.things, wordnet, random.Random(f"{hosts.seed} class {thing.key}")
+            thing, hosts.things, wordnet, random.Random(f"{hosts.seed} class {thing.key} {number}")
         )
     ]
     return hosts.move(questions)

@@ -24,6 +24,7 @@ from .things import Thing, is_plural, with_a
 from .wordnet import WordNet
 
 PAIRS = 3000
+EXCHANGES = 3  # times that the things of a pair are given classes
 QUALITY = 92  # of the JPEG files
 
 
@@ -64,12 +65,12 @@ def composed_lessons(
         ground = ground_for(chosen, grounds, wordnet, draw)
         source = "stamps on photographs" if ground.is_photograph else "stamps"
         asked, layout = draw.choice(chosen), draw.random()
-        taught = _exchange(chosen, classes, random.Random(layout))
+        exchanges = [_exchange(chosen, classes, random.Random(f"{layout} {time}")) for time in range(EXCHANGES)]
         for name, left_out in ((f"composed/{number:04}.jpg", None), (f"composed/{number:04}-without.jpg", asked)):
             picture, placed = compose(chosen, ground.picture, random.Random(layout), left_out=left_out)
             picture.save(folder / name, quality=QUALITY)
             records += _ask(asked, placed, layout, source, draw, image=name)
-            if taught:
+            for taught in exchanges if classes else ():
                 shown = tuple(ShownClass(taught[one.thing.image].number, one.box) for one in placed)
                 exchanged = [Placed(taught[one.thing.image].thing, one.box) for one in placed]
                 asked_class = taught[asked.image].thing
