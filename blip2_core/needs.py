@@ -56,21 +56,22 @@ def needs(name: str, precisions: Sequence[str], *, device: str = "auto", instead
     """
     place = pick_device(device) if instead_of is None else instead_of.device
     held = sum(part.bytes for part in weigh(instead_of.model)) if instead_of is not None else 0
-    config = _config(name)
-    no_fp16 = refuses_fp16(place, "" if config is None else config.text_config.model_type)
-    kinds = tuple(kind for kind in precisions if kind != "fp16" or not no_fp16)
-    return Needs(place.type == "cuda", free_memory(place) + held, dict(_sizes(name, kinds, place)), no_fp16)
+    sizes, no_fp16 = _known(name, tuple(precisions), place)
+    return Needs(place.type == "cuda", free_memory(place) + held, dict(sizes), no_fp16)
 
 
 @lru_cache(maxsize=64)
-def _sizes(name: str, precisions: tuple[str, ...], place: torch.device) -> tuple[tuple[str, int], ...]:
+def _known(name: str, precisions: tuple[str, ...], place: torch.device) -> tuple[tuple[tuple[str, int], ...], str]:
+    """Bytes by precision, and why fp16 is not among them: what one look at the config tells of both."""
     config = _config(name)
+    no_fp16 = refuses_fp16(place, "" if config is None else config.text_config.model_type)
     if config is None:
-        return ()
+        return (), no_fp16
     with torch.device("meta"):
         skeleton = Blip2Model(config)
     apart = comes_apart(config)
-    return tuple((kind, estimate_memory(skeleton, kind, device=place, apart=apart).total) for kind in precisions)
+    kinds = (kind for kind in precisions if kind != "fp16" or not no_fp16)
+    return tuple((kind, estimate_memory(skeleton, kind, device=place, apart=apart).total) for kind in kinds), no_fp16
 
 
 def _config(name: str) -> Any:
