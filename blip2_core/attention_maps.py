@@ -312,23 +312,6 @@ def patch_grid(vision_config: Any, num_image_tokens: int) -> tuple[int, Box]:
     side = math.isqrt(num_image_tokens - 1)
     if side * side != num_image_tokens - 1:
         raise ShapeError(f"image_embeds: expected a class token and a square of patches, got {num_image_tokens}.")
-    low, high = 0.0, float(side)
     if isinstance(vision_config, HybridViTConfig):
-        low, high = on_convolutions(vision_config.image_size, vision_config.patch_size)
-    return side, (low, low, high, high)
-
-
-def on_convolutions(image_size: int, patch_size: int) -> tuple[float, float]:
-    """Where a picture begins and ends on a grid that convolutions of stride 2 with "same" padding left of it.
-
-    A cell of theirs is centered at an odd pixel where the side was even, at an even one where it was odd, so the grid
-    of pocket goes from edge to edge: its first and its last cell are centered on the edges of the picture.
-    """
-    sides = [image_size]
-    while 2 ** len(sides) < patch_size:
-        sides.append(-(-sides[-1] // 2))
-    first = 0
-    for side in reversed(sides):
-        first = 2 * first + (side % 2 == 0)
-    begin = 0.5 - (first + 0.5) / patch_size  # on the grid the first cell's center is at 0.5
-    return begin, begin + image_size / patch_size
+        return side, vision_config.grid.box
+    return side, (0.0, 0.0, float(side), float(side))

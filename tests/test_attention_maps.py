@@ -18,7 +18,6 @@ from blip2_core.answer import AnswerSettings
 from blip2_core.attention_maps import (
     _attend,
     enlarge,
-    on_convolutions,
     overlay,
     query_attention,
     relevance,
@@ -26,6 +25,7 @@ from blip2_core.attention_maps import (
 )
 from blip2_core.errors import QuestionError, SettingsError
 from blip2_core.ranking import candidate_ids, rank_candidates
+from blip2_core.vision import HybridViTConfig
 from blip2_core.vision.efficientnet import EfficientNetLite2
 
 QUESTION, ANSWER = "what is the color?", "a red bus"
@@ -210,7 +210,7 @@ def test_the_grid_of_the_convolutions_lies_where_its_cells_look():
         kernel = module.kernel_size[0]
         padding = (-(-side // 2) - 1) * 2 + kernel - side
         position = 2 * position - padding // 2 + (kernel - 1) / 2
-    begin, end = on_convolutions(260, 32)
+    begin, _, end, _ = HybridViTConfig(image_size=260).grid.box
     middle = (position + 0.5) / 260  # of the picture
     assert begin + middle * (end - begin) == pytest.approx(4.5)
     assert pixels.shape[-1] == 260 and (begin, end) == pytest.approx((0.390625, 8.515625))
@@ -223,8 +223,7 @@ def pocket():
 
 def blanked(pocket, features: torch.Tensor, patches: np.ndarray):
     """What the model sees when some patches look like the mean of the picture, on both of its scales."""
-    config = pocket.model.config.vision_config
-    small, large = (config.grid_side(size) for size in config.sizes)
+    small, large = (grid.side for grid in pocket.model.config.vision_config.grids)
     hidden = torch.zeros(large, large, dtype=torch.bool)
     hidden.view(-1)[torch.from_numpy(patches.copy())] = True
     coarse = torch.linspace(0, large - 1, small).round().long()  # the patches of the larger scale in their middles

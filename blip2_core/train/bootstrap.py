@@ -146,7 +146,7 @@ def add_scale(blip2: Blip2) -> Blip2:
     with torch.no_grad():
         weights = old.state_dict()
         place = weights["position_embedding"]
-        sides = [vision.grid_side(vision.image_size) for vision in (old.config, config)]
+        sides = [vision.grid.side for vision in (old.config, config)]
         grid = place[:, 1:].transpose(1, 2).unflatten(2, (sides[0], sides[0]))
         grid = F.interpolate(grid, (sides[1], sides[1]), mode="bilinear").flatten(2).transpose(1, 2)
         weights["position_embedding"] = torch.cat([place[:, :1], grid], dim=1)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attention_maps import on_convolutions, patch_grid, watch_cross_attention
+from ..attention_maps import patch_grid, watch_cross_attention
 from ..datasets.record_files import Box
 from ..errors import SettingsError, TrainingError
 from ..model import Blip2, tokenize_questions
@@ -199,12 +199,10 @@ class QuestionAnswering(LanguageStage):
     @cache  # noqa: B019  # a stage lives as long as its run
     def _tokens(self, box: Box | None) -> Tensor:
         """(1 + cells of all scales,) booleans: those in a box; without one all of them."""
-        config: Any = self.model.vision_model.config
+        grids = self.model.vision_model.config.grids
         if box is None:
-            return torch.ones(1 + sum(config.grid_side(size) ** 2 for size in config.sizes), dtype=torch.bool)
-        grids = [(config.grid_side(size), on_convolutions(size, config.patch_size)) for size in config.sizes]
-        cells = [cells_in(box, side, (low, low, high, high)) for side, (low, high) in grids]
-        return torch.cat([torch.zeros(1, dtype=torch.bool), *cells])
+            return torch.ones(1 + sum(grid.cells for grid in grids), dtype=torch.bool)
+        return torch.cat([torch.zeros(1, dtype=torch.bool), *(cells_in(box, grid.side, grid.box) for grid in grids)])
 
     @cache  # noqa: B019
     def _cells(self, box: Box) -> Tensor:

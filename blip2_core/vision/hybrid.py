@@ -32,6 +32,41 @@ from ..shapes import expect_shape
 from .efficientnet import EfficientNetLite2
 
 
+@dataclass(frozen=True)
+class Grid:
+    """The cells that the trunk makes of a square picture.
+
+    Args:
+        side: cells along one side.
+        box: left, top, right, bottom of the picture on the grid, whose cells have the size 1.
+    """
+
+    side: int
+    box: tuple[float, float, float, float]
+
+    @property
+    def cells(self) -> int:
+        """How many there are."""
+        return self.side**2
+
+
+def grid_of(image_size: int, patch_size: int) -> Grid:
+    """The grid that convolutions of stride 2 with "same" padding leave of a picture of so many pixels.
+
+    A cell of theirs is centered at an odd pixel where the side was even, at an even one where it was odd, so the grid
+    of pocket goes from edge to edge: its first and its last cell are centered on the edges of the picture.
+    """
+    sides = [image_size]
+    while 2 ** len(sides) < patch_size:
+        sides.append(-(-sides[-1] // 2))
+    first = 0
+    for side in reversed(sides):
+        first = 2 * first + (side % 2 == 0)
+    begin = 0.5 - (first + 0.5) / patch_size  # on the grid the first cell's center is at 0.5
+    end = begin + image_size / patch_size
+    return Grid(-(-image_size // patch_size), (begin, begin, end, end))
+
+
 class HybridViTConfig(PreTrainedConfig):
     """Sizes of the hybrid ViT.
 
@@ -66,16 +101,22 @@ class HybridViTConfig(PreTrainedConfig):
     @property
     def num_image_tokens(self) -> int:
         """Image tokens N: the cells of the grid and the class token."""
-        return self.grid_side(self.image_size) ** 2 + 1  # +1: the class token
+        return self.grid.cells + 1  # +1: the class token
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Sides in pixels at which the trunk looks at the picture, the smallest first."""
         return tuple(self.image_size // factor for factor in (2, 1)[2 - self.num_scales :])
 
-    def grid_side(self, image_size: int) -> int:
-        """Cells along one side of a picture of so many pixels."""
-        return -(-image_size // self.patch_size)
+    @property
+    def grid(self) -> Grid:
+        """The grid of the picture in its full size, whose cells are the patches."""
+        return grid_of(self.image_size, self.patch_size)
+
+    @property
+    def grids(self) -> tuple[Grid, ...]:
+        """The grids of all scales, the smallest first."""
+        return tuple(grid_of(size, self.patch_size) for size in self.sizes)
 
 
 @dataclass(frozen=True)
@@ -193,24 +234,19 @@ class HybridViT(nn.Module):
         """(B, 1 + cells, 1280) of all scales to (B, N, Dv): a cell of the finest grid gets the coarser ones' too."""
         if self.config.num_scales == 1:
             return self.patch_embedding(tokens)
-        small, large = self._sides
-        coarse, fine = tokens.split([1 + small**2, large**2], dim=1)
+        small, large = self.config.grids
+        coarse, fine = tokens.split([1 + small.cells, large.cells], dim=1)
         coarse = self.patch_embedding(coarse)
-        grid = coarse[:, 1:].transpose(1, 2).unflatten(2, (small, small))
-        grid = F.interpolate(grid, (large, large), mode="bilinear")
+        grid = coarse[:, 1:].transpose(1, 2).unflatten(2, (small.side, small.side))
+        grid = F.interpolate(grid, (large.side, large.side), mode="bilinear")
         cells = self.detail_embedding(fine) + grid.flatten(2).transpose(1, 2)
         return torch.cat([coarse[:, :1], cells], dim=1)
-
-    @property
-    def _sides(self) -> list[int]:
-        """Cells along one side of each scale's grid."""
-        return [self.config.grid_side(size) for size in self.config.sizes]
 
     @torch.no_grad()
     def _tokens(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
         """What the frozen trunk tells of the picture and of the cells of each scale: (B, 1 + cells, 1280)."""
         cells = self.trunk.head_features(features[..., None])[..., 0].transpose(1, 2)  # (B, cells, 1280)
-        scales = cells.split([side**2 for side in self._sides], dim=1)
+        scales = cells.split([grid.cells for grid in self.config.grids], dim=1)
         whole = scales[0].mean(1, keepdim=True)
         tokens = torch.cat([whole, cells], dim=1)
         if not self.config.prototype_scale:
