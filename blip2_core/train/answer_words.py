@@ -46,26 +46,28 @@ class AnswerWords:
     shares: Tensor
 
 
-def words_to_say(samples: Sequence[Sample], tokenize: Callable[[str], list[int]]) -> AnswerWords | None:
+def words_to_say(
+    samples: Sequence[Sample], tokenize: Callable[[Sequence[str]], Sequence[list[int]]]
+) -> AnswerWords | None:
     """The words of all short answers, by their weights, each question alike; None where there are none.
 
     Args:
         samples: questions with their answers, and captions, which do not count.
-        tokenize: the ids of a text, without special tokens.
+        tokenize: the ids of many texts, without special tokens.
     """
-    rows: list[int] = []
-    ids: list[int] = []
-    shares: list[float] = []
-    for number, sample in enumerate(samples):
-        for text, weight in zip(sample.texts, sample.weights, strict=True) if sample.question else ():
-            if told := words_of(text):
-                tokens = tokenize(told)
-                rows += [number] * len(tokens)
-                ids += tokens
-                shares += [weight / len(tokens)] * len(tokens)
-    if not ids:
+    said = [
+        (number, told, weight)
+        for number, sample in enumerate(samples)
+        if sample.question
+        for text, weight in zip(sample.texts, sample.weights, strict=True)
+        if (told := words_of(text))
+    ]
+    if not said:
         return None
-    each, places = torch.tensor(ids).unique(return_inverse=True)
+    ids = tokenize([told for _, told, _ in said])
+    rows = [number for (number, _, _), tokens in zip(said, ids, strict=True) for _ in tokens]
+    shares = [weight / len(tokens) for (_, _, weight), tokens in zip(said, ids, strict=True) for _ in tokens]
+    each, places = torch.tensor([token for tokens in ids for token in tokens]).unique(return_inverse=True)
     return AnswerWords(each, torch.tensor(rows), places, torch.tensor(shares) / len(set(rows)))
 
 

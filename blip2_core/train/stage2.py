@@ -184,18 +184,16 @@ class LanguageStage(Stage):
 
     def targets_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of texts to be written, each closed by the token that ends an answer."""
-        tokenizer: Any = self.adapter.tokenizer
-        rows = tokenizer(list(texts), add_special_tokens=False).input_ids if texts else []
-        return [[*row, self.adapter.eos_token_ids[0]] for row in rows]
+        return [[*row, self.adapter.eos_token_ids[0]] for row in self.texts_ids(texts)]
 
     def target_ids(self, text: str) -> list[int]:
         """Ids of one text to be written."""
         return self.targets_ids([text])[0]
 
-    def text_ids(self, text: str) -> list[int]:
-        """Ids of a text by itself, in the language model's vocabulary."""
+    def texts_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of texts by themselves, in the language model's vocabulary."""
         tokenizer: Any = self.adapter.tokenizer
-        return tokenizer(text, add_special_tokens=False).input_ids
+        return tokenizer(list(texts), add_special_tokens=False).input_ids if texts else []
 
 
 class Stage2(LanguageStage):

@@ -91,6 +91,7 @@ class QuestionAnswering(LanguageStage):
         self.question_tokenizer = None if blip2.withholds_question else blip2.qformer_tokenizer
         self._prompt_ids: dict[str | None, list[int]] = {}  # of each question that was read, None for a caption
         self._answer_ids: dict[tuple[str | None, str], list[int]] = {}
+        self._word_ids: dict[str, list[int]] = {}  # of the words that answers say
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
 
@@ -111,7 +112,7 @@ class QuestionAnswering(LanguageStage):
             lesson=self._lesson(samples, rng),
             boxed=boxed,
             cells=torch.stack([self._cells(samples[place].box) for place in boxed]) if boxed else None,
-            words=words_to_say(samples, self._word_ids) if self.answer_queries else None,
+            words=words_to_say(samples, self._ids_of_words) if self.answer_queries else None,
             read=read,
             texts=self._texts([samples[place] for place in read]) if read else None,
         )
@@ -210,9 +211,11 @@ class QuestionAnswering(LanguageStage):
         config: Any = self.model.config.vision_config
         return cells_in(box, *patch_grid(config, num_image_tokens(config)))
 
-    @cache  # noqa: B019
-    def _word_ids(self, text: str) -> list[int]:
-        return self.text_ids(text)
+    def _ids_of_words(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of what `words_of` found in answers; what was not read before is tokenized at once."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._word_ids]
+        self._word_ids.update(zip(new, self.texts_ids(new), strict=True))
+        return [self._word_ids[text] for text in texts]
 
     def _tokenize(self, samples: Sequence[Sample]) -> None:
         """Tokenize all that was not read before at once: one by one, it takes longer than a step on a GPU."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_blip2 import make_blip2
 
 from blip2_core.__main__ import main
 from blip2_core.checkpoint import save
@@ -36,7 +37,7 @@ def test_the_words_of_short_answers_that_say_something(answer, words):
 
 
 def loss(prompts, *samples):
-    words = words_to_say(samples, TOKENS.__getitem__)
+    words = words_to_say(samples, lambda texts: [TOKENS[text] for text in texts])
     return float(answer_words_loss(torch.tensor(prompts), words, EMBEDDINGS, EMBEDDINGS.mean(0))) if words else None
 
 
@@ -63,6 +64,18 @@ def test_answers_count_by_their_weights_and_captions_and_long_answers_do_not():
     silent = Sample(Path("a.png"), "Red."), asked("On the left of a table, near two chairs.")
     assert loss([[[1.0, 0.0]]] * 3, both, *silent) == pytest.approx(0.25 * 2 * SHARPNESS, abs=1e-3)
     assert loss([[[1.0, 0.0]]] * 2, *silent) is None
+
+
+@pytest.mark.parametrize("family", ["chatml", "opt", "llama", "t5"])
+def test_words_read_many_at_a_time_have_the_ids_they_have_one_by_one_and_are_read_once(family, monkeypatch):
+    blip2 = make_blip2(family)
+    stage = QuestionAnswering(blip2, answer_queries=(1,))
+    words = [" red", " brown dog", " a photo of a grey picture", " red", " œuvre d'art"]
+    alone = [blip2.adapter.tokenizer(text, add_special_tokens=False).input_ids for text in words]
+    read, real = [], stage.texts_ids
+    monkeypatch.setattr(stage, "texts_ids", lambda texts: read.extend(texts) or real(texts))
+    assert stage._ids_of_words(words[:3]) == alone[:3] and stage._ids_of_words(words) == alone
+    assert read == [*words[:3], words[4]]
 
 
 def test_the_language_model_reads_its_share_of_a_batch_and_all_of_what_is_held_out(blip2, picture_folder, monkeypatch):
