@@ -206,6 +206,9 @@ class _Run:
             if name.startswith(self.stage.trainable)
         }
 
+    def _all_settings(self) -> dict[str, Any]:
+        return {**asdict(self.settings), **self.stage.options}
+
     def expect_room(self) -> None:
         """Raise `TrainingError` unless two checkpoints fit on the disk: one is written while the older one is there."""
         bytes_of_one = COPIES * sum(parameter.numel() * parameter.element_size() for parameter in self.parameters)
@@ -219,7 +222,7 @@ class _Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        state = {"step": step, "settings": asdict(self.settings), **self.origin}
+        state = {"step": step, "settings": self._all_settings(), **self.origin}
         with naming_a_full_disk(self.folder, way_out=FULL_WAY_OUT):
             unfinished.mkdir()
             save_file(self._trained(), unfinished / "trained.safetensors")
@@ -237,7 +240,8 @@ class _Run:
         if not checkpoints:
             return 0
         state = json.loads((checkpoints[-1] / "state.json").read_text())
-        then, now = dict(state["settings"]), asdict(self.settings)
+        now = self._all_settings()
+        then = {**self.stage.options, **state["settings"]}  # older checkpoints do not have the stage's options
         differing = [name for name in now if name != "save_every" and then.get(name) != now[name]]
         if differing:
             raise TrainingError(

@@ -23,6 +23,7 @@ class Stage(nn.Module):
         name: of the stage, as on the command line.
         trainable: prefixes of the state dict's names that are trained; all else stays frozen.
         packs_texts: whether the texts of one picture and question share one visual prompt.
+        options: by their names on the command line, what a run goes on with the same of; values that JSON has.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Stage(nn.Module):
         super().__init__()
         self.model: Blip2Model = blip2.model
         self.adapter, self.qformer_tokenizer = blip2.adapter, blip2.qformer_tokenizer
+        self.options: dict[str, Any] = {}
 
     def freeze_the_rest(self) -> None:
         """Switch gradients on for `trainable` and off for all else, and to training mode what is trained."""

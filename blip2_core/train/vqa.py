@@ -85,6 +85,11 @@ class QuestionAnswering(LanguageStage):
         if language_batch is not None and (language_batch < 0 or not answer_queries):
             raise SettingsError("--language-batch: expected 0 or more, and --answer-queries for the other samples.")
         self.answer_queries, self.language_batch = list(answer_queries), language_batch
+        self.options = {
+            "answer_queries": self.answer_queries,
+            "language_batch": language_batch,
+            "withhold_question": blip2.withholds_question,
+        }
         embeddings: Any = self.model.get_input_embeddings()
         self.words = embeddings.weight.detach()  # (V, Dl), frozen
         self.middle_of_words = self.words.float().mean(0)

@@ -9,6 +9,8 @@ import torch
 from full_disk import largest_file
 from small_blip2 import make_blip2
 
+from blip2_core.__main__ import main
+from blip2_core.checkpoint import save
 from blip2_core.errors import DataError, SettingsError, TrainingError
 from blip2_core.train.batches import Batches
 from blip2_core.train.curves import read_validation
@@ -133,6 +135,43 @@ def test_resuming_with_other_settings_is_refused(tmp_path, picture_folder):
     other = TrainSettings(steps=6, batch_size=2, learning_rate=1e-3, warmup=2, save_every=2)
     with pytest.raises(TrainingError, match=r"^--resume: .* was made with other settings \(learning_rate\)\."):
         run(tmp_path, picture_folder / "caption.jsonl", settings=other, resume=True)
+
+
+QUERIES = ("--answer-queries", "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "differing"),
+    [
+        ((), QUERIES, "answer_queries"),
+        (QUERIES, ("--answer-queries", "2"), "answer_queries"),
+        (QUERIES, (*QUERIES, "--language-batch", "1"), "language_batch"),
+        ((), ("--withhold-question",), "withhold_question"),
+        (("--withhold-question",), QUERIES, "answer_queries, withhold_question"),
+    ],
+)
+def test_resuming_question_answering_with_other_options_is_refused(
+    first, then, differing, blip2, picture_folder, tmp_path, capsys
+):
+    save(blip2, tmp_path / "model", with_frozen_parts=True)
+    out = tmp_path / "run"
+    line = f"train vqa --model {tmp_path / 'model'} --data {picture_folder / 'vqa.jsonl'} --out {out}"
+    command = [*line.split(), "--steps", "1", "--batch-size", "2", "--precision", "fp32", "--resume"]
+    assert main([*command, *first]) == main([*command, *first]) == 0
+    capsys.readouterr()
+    assert main([*command, *then]) == 2
+    refused = f"was made with other settings ({differing}). Give the same ones, or another --out."
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: --resume: {out / 'checkpoint-0000001'} {refused}"
+
+
+def test_a_checkpoint_from_before_it_held_the_options_of_its_stage_goes_on(tmp_path, picture_folder):
+    data = picture_folder / "vqa.jsonl"
+    run(tmp_path, data, kind=QuestionAnswering)
+    (file,) = tmp_path.glob("checkpoint-*/state.json")
+    state = json.loads(file.read_text())
+    state["settings"] = {name: value for name, value in state["settings"].items() if hasattr(SETTINGS, name)}
+    file.write_text(json.dumps(state))
+    run(tmp_path, data, kind=QuestionAnswering, resume=True)
 
 
 def test_resuming_with_other_data_is_refused(tmp_path, picture_folder):
