@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SettingsError, TrainingError
-from .disk import naming_a_full_disk
+from .disk import expect_free, naming_a_full_disk
 
 if TYPE_CHECKING:
     from ..model import Blip2
@@ -42,8 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     if len(args.models) < 2:
         raise SettingsError(f"train average: expected two models or more, got {len(args.models)}.")
-    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
-        raise SettingsError(f"--out: {args.out} is there already. Name another folder.")
+    expect_free(args.out, way_out="Name another folder.")
     mean = load(args.models[0], precision="fp32", device="cpu")
     for number, name in enumerate(args.models[1:], 2):
         move_towards(mean, load(name, precision="fp32", device="cpu"), 1 / number, name=name)

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SettingsError, TrainingError
+from ..errors import TrainingError
 from . import ablations, average, curves, pocket
+from .disk import expect_free, naming_a_full_disk
 
 if TYPE_CHECKING:
     from ..model import Blip2
@@ -97,14 +98,13 @@ def _add_options_of_vqa(add: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train one stage and save the model."""
-    _expect_free(args.out, resume=args.resume)
+    expect_free(args.out, way_out="Give --resume to go on with its run, or another folder.", resume=args.resume)
     import torch
     from tqdm import tqdm
 
     from ..checkpoint import save
     from ..quantize import fast_at_bf16, pick_device
     from .batches import Batches
-    from .disk import naming_a_full_disk
     from .loop import FULL_WAY_OUT, TrainSettings, train
     from .pictures import Pictures
     from .samples import pack, read_samples
@@ -144,13 +144,6 @@ def run(args: argparse.Namespace) -> int:
         if args.stage == "stage1":
             stage.save_heads(args.out / "model")  # type: ignore[attr-defined, operator]
     return 0
-
-
-def _expect_free(folder: Path, *, resume: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise SettingsError(f"--out: {folder} is a file, expected a folder for the run.")
-    if folder.exists() and any(folder.iterdir()) and not resume:
-        raise SettingsError(f"--out: {folder} is not empty. Give --resume to go on with its run, or another folder.")
 
 
 def _start_model(args: argparse.Namespace, samples: "list[Sample]", *, precision: str) -> "Blip2":

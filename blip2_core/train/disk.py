@@ -1,4 +1,4 @@
-"""Room on the disk: said before a run starts, and in one sentence where it ends while the run writes."""
+"""Where a run writes: what is in its way is said before it starts, a disk that fills up meanwhile in one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,24 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from ..disk import free_disk, tells_of_a_full_disk
-from ..errors import Blip2Error, TrainingError
+from ..errors import Blip2Error, SettingsError, TrainingError
+
+
+def expect_free(folder: Path, *, way_out: str, resume: bool = False) -> None:
+    """Raise if there is something else where a command is to write.
+
+    Args:
+        folder: its `--out`; it need not be there yet.
+        way_out: what to do if it is in use, a sentence.
+        resume: whether the folder may hold what the command goes on with.
+
+    Raises:
+        SettingsError: it is a file, or not empty.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"--out: {folder} is a file, expected a folder.")
+    if folder.exists() and any(folder.iterdir()) and not resume:
+        raise SettingsError(f"--out: {folder} is not empty. {way_out}")
 
 
 def expect_room(folder: Path, needed: int, what: str, *, way_out: str) -> None:

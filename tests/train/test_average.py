@@ -46,7 +46,10 @@ def test_one_model_or_a_folder_in_use_is_refused_before_anything_is_loaded(folde
     assert main(["train", "average", folders[0], "--out", str(tmp_path / "mean")]) != 0
     assert "expected two models or more, got 1" in capsys.readouterr().err
     assert main(["train", "average", *folders, "--out", folders[0]]) != 0
-    assert "is there already" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"error: --out: {folders[0]} is not empty. Name another folder.\n"
+    config = f"{folders[0]}/config.json"
+    assert main(["train", "average", *folders, "--out", config]) == 2
+    assert capsys.readouterr().err == f"error: --out: {config} is a file, expected a folder.\n"
 
 
 def test_another_size_and_another_language_model_are_refused():

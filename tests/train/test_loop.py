@@ -275,3 +275,13 @@ def test_batches_are_the_same_every_time_and_cover_each_epoch(picture_folder):
     assert [one.step(n) for n in range(12)] == [two.step(n) for n in reversed(range(12))][::-1]
     epoch = [sample for n in range(one.steps_per_epoch) for sample in one.step(n)]
     assert sorted(map(str, epoch)) == sorted(map(str, samples))
+
+
+def test_a_folder_in_use_and_a_file_are_refused_before_anything_is_loaded(tmp_path, picture_folder, capsys):
+    line = f"train stage2 --model {tmp_path / 'nowhere'} --data {picture_folder / 'caption.jsonl'} --out".split()
+    for out, said in (
+        (picture_folder, "is not empty. Give --resume to go on with its run, or another folder."),
+        (picture_folder / "red.png", "is a file, expected a folder."),
+    ):
+        assert main([*line, str(out)]) == 2
+        assert capsys.readouterr().err == f"error: --out: {out} {said}\n"
