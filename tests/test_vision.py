@@ -241,6 +241,19 @@ def test_classes_are_exchanged_in_their_places_alone():
     assert moved[0, 1].argmax() == 2 and moved[0, 1, 2] == 0.6
 
 
+def test_a_batch_is_exchanged_as_its_pictures_are_one_by_one_and_what_came_in_stays():
+    torch.manual_seed(0)
+    shares, prototypes = torch.rand(4, 5, 6), torch.rand(6, 3)
+    classes, places = torch.tensor([[-1, -1], [2, -1], [-1, 3], [5, 1]]), torch.rand(4, 2, 5) < 0.6
+    alone, before = torch.zeros(4, dtype=torch.bool), shares.clone()
+    moved = ClassLesson(classes, places, alone).exchange(shares, prototypes)
+    for row in range(4):
+        rows = slice(row, row + 1)
+        by_itself = ClassLesson(classes[rows], places[rows], alone[rows]).exchange(shares[rows], prototypes)
+        assert torch.equal(moved[rows], by_itself) and torch.equal(moved[row], shares[row]) == (row == 0)
+    assert torch.equal(shares, before)
+
+
 def test_a_picture_of_another_size_is_refused(hybrid):
     with pytest.raises(ShapeError) as error:
         hybrid(pixels(size=64))

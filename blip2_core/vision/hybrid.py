@@ -146,15 +146,17 @@ class ClassLesson:
         directions = F.normalize(prototypes, dim=1)
         likeness = directions @ directions.T
         whole = torch.arange(self.places.shape[2], device=shares.device) == 0
+        shares = shares.clone()
         for classes, places in zip(self.classes.unbind(1), self.places.unbind(1), strict=True):
+            rows = (classes >= 0).nonzero()[:, 0]  # the b pictures that shall show another class
+            taught, places, own = classes[rows], places[rows], shares[rows]
             looked_at = places & (~places[:, :1] | whole)  # of a whole picture the mean of its cells is enough
-            seen = (shares * looked_at[..., None]).sum(1).argmax(dim=-1)  # (B,)
-            taught = torch.where(classes < 0, seen, classes)
+            seen = (own * looked_at[..., None]).sum(1).argmax(dim=-1)  # (b,)
             from_seen, from_taught = (  # all classes by likeness, the one itself first
-                likeness[one].argsort(dim=1, descending=True)[:, None].expand_as(shares) for one in (seen, taught)
+                likeness[one].argsort(dim=1, descending=True)[:, None].expand_as(own) for one in (seen, taught)
             )
-            exchanged = torch.empty_like(shares).scatter_(2, from_taught, shares.gather(2, from_seen))
-            shares = torch.where(places[..., None], exchanged, shares)
+            exchanged = torch.empty_like(own).scatter_(2, from_taught, own.gather(2, from_seen))
+            shares[rows] = torch.where(places[..., None], exchanged, own)
         return shares
 
 
