@@ -118,7 +118,9 @@ def train(
     """
     stage.freeze_the_rest()
     before = frozen_fingerprint(stage, stage.trainable)
-    run = _Run(stage, settings, folder, origin={"data": fingerprint_of(batches.samples), "frozen": before})
+    options = {**asdict(settings), **stage.options, "views": pictures.views}
+    origin = {"data": fingerprint_of(batches.samples), "frozen": before}
+    run = _Run(stage, settings, folder, options=options, origin=origin)
     first = run.load_newest() if resume else 0
     run.expect_room()
     AcceleratorState._reset_state()  # of a run before in this process, perhaps in another precision
@@ -186,11 +188,14 @@ class _Run:
         stage: whose weights.
         settings: of the run.
         folder: of the run.
+        options: by name, what a run goes on with the same of, but for `save_every`.
         origin: fingerprints of the training data and of the frozen parts; a run goes on with the very same ones.
     """
 
-    def __init__(self, stage: Stage, settings: TrainSettings, folder: Path, *, origin: dict[str, str]):
-        self.stage, self.settings, self.folder, self.origin = stage, settings, folder, origin
+    def __init__(
+        self, stage: Stage, settings: TrainSettings, folder: Path, *, options: dict[str, Any], origin: dict[str, str]
+    ):
+        self.stage, self.folder, self.options, self.origin = stage, folder, options, origin
         named = [(name, parameter) for name, parameter in stage.named_parameters() if parameter.requires_grad]
         self.parameters = [parameter for _, parameter in named]
         groups = [
@@ -206,9 +211,6 @@ class _Run:
             if name.startswith(self.stage.trainable)
         }
 
-    def _all_settings(self) -> dict[str, Any]:
-        return {**asdict(self.settings), **self.stage.options}
-
     def expect_room(self) -> None:
         """Raise `TrainingError` unless two checkpoints fit on the disk: one is written while the older one is there."""
         bytes_of_one = COPIES * sum(parameter.numel() * parameter.element_size() for parameter in self.parameters)
@@ -222,7 +224,7 @@ class _Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        state = {"step": step, "settings": self._all_settings(), **self.origin}
+        state = {"step": step, "settings": self.options, **self.origin}
         with naming_a_full_disk(self.folder, way_out=FULL_WAY_OUT):
             unfinished.mkdir()
             save_file(self._trained(), unfinished / "trained.safetensors")
@@ -240,9 +242,8 @@ class _Run:
         if not checkpoints:
             return 0
         state = json.loads((checkpoints[-1] / "state.json").read_text())
-        now = self._all_settings()
-        then = {**self.stage.options, **state["settings"]}  # older checkpoints do not have the stage's options
-        differing = [name for name in now if name != "save_every" and then.get(name) != now[name]]
+        then = {**self.options, **state["settings"]}  # older checkpoints do not have the stage's options and views
+        differing = [name for name, now in self.options.items() if name != "save_every" and then[name] != now]
         if differing:
             raise TrainingError(
                 f"--resume: {checkpoints[-1]} was made with other settings ({', '.join(differing)}). "

@@ -54,14 +54,14 @@ class Part:
 
 INSTEAD_OF_CAPTIONS = ("caption-things", "vqa")  # the first that is there
 QUESTIONS = (
-    *("vqa", "daquar", "name", "name", "instruct", "label"),
-    *("class", "class-instruct", "composed", "composed-class"),
+    *("vqa", "vqa", "daquar", "daquar", "daquar", "name", "name", "instruct", "instruct", "label"),
+    *("class", "class-instruct", "class-instruct", "composed", "composed-class"),
 )
 RECIPE = (
     Part("vision", ("caption",), 800, 96, 6e-4, 100),
     Part("stage1", ("caption",), 200, 80, 5e-4, 80),
     Part("stage2", ("caption",), 300, 64, 6e-4, 60),
-    Part("vqa", ("caption", "caption-things", *QUESTIONS), 3400, 64, 6e-4, 60),
+    Part("vqa", ("caption", "caption", "caption-things", *QUESTIONS), 3400, 64, 6e-4, 60),
 )
 RECIPE_MINUTES = 480  # of training on two cores with AMX: 160 with one scale, and a step takes three times as long
 

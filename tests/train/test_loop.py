@@ -148,6 +148,7 @@ QUERIES = ("--answer-queries", "2", "3")
         (QUERIES, (*QUERIES, "--language-batch", "1"), "language_batch"),
         ((), ("--withhold-question",), "withhold_question"),
         (("--withhold-question",), QUERIES, "answer_queries, withhold_question"),
+        (("--views", "2"), (), "views"),
     ],
 )
 def test_resuming_question_answering_with_other_options_is_refused(
