@@ -1,6 +1,7 @@
 """Serve the page: `python app.py`, then open http://127.0.0.1:7860. The same file is the entry of a Space.
 
-The page is there at once; the model loads behind it, and the page tells how far it is.
+The page is there at once; the model loads behind it, and the page tells how far it is. Only on ZeroGPU the model comes
+first, for the platform feigns a GPU on the main thread alone, and puts the weights away when the page opens.
 """
 
 # ruff: noqa: T201
@@ -9,13 +10,14 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blip2_core.__main__ import BAD_INPUT, INTERRUPTED, PRECISIONS, OneLineParser, complain
 from blip2_core.errors import Blip2Error, SettingsError
 from blip2_core.load_options import how_to_load
-from demo.hardware import import_spaces, pick_start
+from demo.hardware import import_spaces, lent_gpu, pick_start
 from demo.offers import LOOPBACK, offered
 
 if TYPE_CHECKING:
@@ -98,17 +100,16 @@ def main(argv: list[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    import_spaces()
+    spaces_gpu = import_spaces()
     from demo.serving import import_gradio, serve
 
     import_gradio()
     from demo.limits import Limits
-    from demo.loading import ModelLoader
     from demo.page import build_page
 
-    loader = ModelLoader(args.model, **how_to_load(args))
     limits = Limits(questions_a_minute=args.questions_per_minute)
     try:
+        loader = _loader(args, lent_gpu(spaces_gpu, device=args.device, precision=args.precision))
         extras, accounts = _extras(args, loader), _accounts(args)
     except Blip2Error as error:
         complain(error)
@@ -120,7 +121,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError:
         print(f"error: {args.host}:{args.port} is taken or not allowed. Try --port {args.port + 1}.", file=sys.stderr)
         return BAD_INPUT
-    print(f"The page is at {address} (Ctrl+C ends it). Loading {args.model} ...", flush=True)
+    loading = "" if loader.model is not None else f" Loading {args.model} ..."
+    print(f"The page is at {address} (Ctrl+C ends it).{loading}", flush=True)
     if args.host not in LOOPBACK and not ON_A_SPACE:
         print(OPEN_TO_ALL if accounts is None else PLAIN_HTTP, file=sys.stderr, flush=True)
     loader.start()
@@ -130,6 +132,21 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         page.close(verbose=False)
+
+
+def _loader(args: argparse.Namespace, gpu: Callable[..., Any] | None) -> "ModelLoader":
+    """The model behind the page; where its GPU is lent for each answer it is loaded here, before the page opens."""
+    from demo.loading import ModelLoader
+
+    loader = ModelLoader(args.model, **how_to_load(args), gpu=gpu)
+    if gpu is not None:
+        if args.compare or args.offer or args.device_map:
+            raise SettingsError("--compare, --offer and --device-map do not work where a GPU is lent, as on ZeroGPU.")
+        print(f"Loading {args.model}, before the page opens ...", flush=True)
+        loader.start()
+        if loader.state.error is not None:
+            raise loader.state.error
+    return loader
 
 
 def _accounts(args: argparse.Namespace) -> "Accounts | None":

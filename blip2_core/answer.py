@@ -90,6 +90,11 @@ class AnswerStream:
     def __next__(self) -> str:
         return next(self._pieces)
 
+    @property
+    def num_tokens(self) -> int:
+        """Tokens picked so far."""
+        return len(self._text.token_ids)
+
     def close(self) -> None:
         """Stop the work; `report` keeps what was shown."""
         self._closed = True

@@ -180,7 +180,7 @@ class Comparison:
         assert loader.model is not None
         picture, seen = self._seen.get(loader, ("", None))
         if picture == self._picture and seen is not None:
-            return seen, True
+            return seen, not loader.forgets
         seen = loader.model.see(self._picture)
         self._seen[loader] = (self._picture, seen)
         return seen, False

@@ -24,7 +24,7 @@ from .limits import Limits
 from .loading import ModelLoader
 
 if TYPE_CHECKING:
-    from blip2_core import AnswerSettings, Blip2, ChatSession, SeenImage
+    from blip2_core import AnswerSettings, ChatSession, SeenImage
 
 log = logging.getLogger("demo")
 
@@ -127,11 +127,14 @@ class Conversation:
             with suppress(Blip2Error):
                 self._session_about_picture()
 
-    def sight(self) -> "tuple[Blip2, SeenImage]":
-        """The model, and what its image encoder made of the picture, which it looks at again only if it has to."""
+    def sight(self) -> "SeenImage":
+        """What the image encoder made of the picture, which it looks at again only if it has to.
+
+        Where the GPU is lent for one answer at a time, it is the picture itself.
+        """
         session = self._session_about_picture()
         assert session.seen is not None
-        return session.blip2, session.seen
+        return session.seen
 
     def begin(self, question: str, picture: str | None) -> None:
         """Accept a question; `answer` answers it.
@@ -278,7 +281,8 @@ class Conversation:
     def _stream(self, exchange: Exchange, settings: "AnswerSettings") -> Iterator[None]:
         from blip2_core.language import check_question
 
-        began, was_known, late = time.perf_counter(), self._seen == self._picture, False
+        began, late = time.perf_counter(), False
+        was_known = self._seen == self._picture and not self.loader.forgets
         session = self._session_about_picture()
         history = session.history
         known = list(history)

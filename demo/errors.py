@@ -8,11 +8,18 @@ from . import texts
 
 log = logging.getLogger("demo")
 
-_TOLD = {ImageError: "LOST_PICTURE", QuestionError: "CANNOT_ASK", GpuMemoryError: "GPU_FULL"}  # name in `languages/`
-
 
 class VisitorError(Exception):
     """Something the visitor can put right; its text is a sentence for them."""
+
+
+class NoGpuError(Blip2Error):
+    """Whoever lends GPUs has none for this visitor now."""
+
+
+_TOLD = {  # names in `languages/`
+    ImageError: "LOST_PICTURE", QuestionError: "CANNOT_ASK", GpuMemoryError: "GPU_FULL", NoGpuError: "NO_GPU",
+}  # fmt: skip
 
 
 def sentence_for(error: Exception, *, otherwise: str) -> str:

@@ -3,16 +3,22 @@
 processor only        `pocket`
 T4 (16 GB)            InstructBLIP FlanT5-XL in 8-bit
 larger GPUs           InstructBLIP FlanT5-XL in 16 bit
-ZeroGPU               `pocket`, on the processor: it answers there in a second, and spends nobody's minutes of a GPU
+ZeroGPU (48 GB)       InstructBLIP FlanT5-XL in bf16; its GPU is lent for one answer at a time, see `lending.py`
 
-ZeroGPU runs a GPU function in a process of its own, forked for one call, so what a conversation keeps between two
-questions (the picture's features, the history) would be lost or sent to and fro. A large model belongs on a GPU Space.
+`pocket` can be named on ZeroGPU, too. It then answers on the processor, in about a second, and spends nobody's minutes
+of a GPU.
 """
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from blip2_core.builtin import BUILTIN_MODELS
+from blip2_core.errors import SettingsError
+
+from .loading import LENT_PRECISION
 
 MODEL_VARIABLE, PRECISION_VARIABLE = "BLIP2_MODEL", "BLIP2_PRECISION"
 LARGE_MODEL = "Salesforce/instructblip-flan-t5-xl"
@@ -44,13 +50,14 @@ def pick_start(environment: Mapping[str, str] = os.environ) -> Start:
     start = _by_hardware(environment)
     model = environment.get(MODEL_VARIABLE) or start.model
     precision = environment.get(PRECISION_VARIABLE) or (start.precision if model == start.model else "auto")
-    return Start(model, precision, start.device)
+    on_processor = on_zero_gpu(environment) and model in BUILTIN_MODELS
+    return Start(model, precision, "cpu" if on_processor else start.device)
 
 
 def _by_hardware(environment: Mapping[str, str]) -> Start:
     gpu = GPU.fullmatch(environment.get("ACCELERATOR", "none").lower())
     if on_zero_gpu(environment):
-        return Start(device="cpu")
+        return Start(LARGE_MODEL, LENT_PRECISION, "cuda")
     if "SPACE_ID" not in environment or gpu is None:
         return Start()
     return Start(LARGE_MODEL, precision="int8" if gpu[1] == SMALL_GPU else "auto")
@@ -61,18 +68,39 @@ def on_zero_gpu(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 
-def import_spaces(environment: Mapping[str, str] = os.environ) -> None:
-    """On ZeroGPU, import `spaces` and show it a GPU function; call it before anything imports torch.
+def import_spaces(environment: Mapping[str, str] = os.environ) -> Callable[..., Any] | None:
+    """On ZeroGPU, its decorator of functions that need a GPU; call it before anything imports torch.
 
     Elsewhere nothing happens. The package need not be installed: the platform brings it.
     """
     if not on_zero_gpu(environment):
-        return
+        return None
     try:
         import spaces
     except ImportError:
-        return
-    spaces.GPU(_gpu_function)
+        return None
+    return spaces.GPU
+
+
+def lent_gpu(gpu: Callable[..., Any] | None, *, device: str, precision: str) -> Callable[..., Any] | None:
+    """The decorator, where the model is to run on a GPU that is lent.
+
+    Args:
+        gpu: of `import_spaces`.
+        device: that was asked for.
+        precision: that was asked for.
+
+    Raises:
+        SettingsError: a precision that a lent GPU does not take.
+    """
+    if gpu is None:
+        return None
+    if device == "cpu":
+        gpu(_gpu_function)
+        return None
+    if precision not in ("auto", LENT_PRECISION):
+        raise SettingsError(f"precision: on ZeroGPU a model runs in {LENT_PRECISION}, got {precision}. Name none.")
+    return gpu
 
 
 def _gpu_function() -> None:

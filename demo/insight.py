@@ -10,6 +10,7 @@ starts the work in the lane of the model.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -165,17 +166,16 @@ def find_looked(conversation: Conversation, exchange: Exchange) -> Any:
     """What in the picture an answer rests on; runs the model."""
     from blip2_core.attention_maps import relevance
 
-    blip2, seen = conversation.sight()
-    return relevance(blip2, seen, exchange.question, exchange.answer, history=exchange.history, mode=exchange.mode)
+    task = partial(relevance, history=exchange.history, mode=exchange.mode)
+    return conversation.loader.run(task, conversation.sight(), exchange.question, exchange.answer)
 
 
 def find_road(conversation: Conversation, exchange: Exchange) -> Any:
     """The road of a question, and where each query looked; runs the model."""
     from blip2_core.explain import explain_and_watch
 
-    blip2, seen = conversation.sight()
-    asked, history, mode = exchange.question, exchange.history, exchange.mode
-    return explain_and_watch(blip2, seen, asked, words=WORDS, history=history, mode=mode)
+    task = partial(explain_and_watch, words=WORDS, history=exchange.history, mode=exchange.mode)
+    return conversation.loader.run(task, conversation.sight(), exchange.question)
 
 
 FINDERS = {LOOKED: find_looked, ROAD: find_road}

@@ -9,8 +9,9 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from blip2_core.builtin import BUILTIN_MODELS
 from blip2_core.errors import Blip2Error, DownloadError, FrozenPartError
@@ -18,10 +19,13 @@ from blip2_core.errors import Blip2Error, DownloadError, FrozenPartError
 if TYPE_CHECKING:
     from blip2_core import Blip2
 
+    from .lending import Gpu
+
 log = logging.getLogger("demo")
 
 LETTING_GO = 20.0  # seconds, at most, until an answer of the old model has ended
 POLL = 0.2  # seconds
+LENT_PRECISION = "bf16"  # on a lent GPU; bitsandbytes' precisions are not known to load while a GPU is feigned
 
 
 class User(Protocol):
@@ -55,6 +59,8 @@ class ModelLoader:
         device: as for `blip2_core.load`.
         device_map: as for `blip2_core.load`.
         allow_pickle: as for `blip2_core.load`, of this model only, not of one that takes its place.
+        gpu: `spaces.GPU` where a GPU is lent for each answer; then loading is done in the thread that starts it, which
+            must be the main one, and no other model takes its place.
 
     Attributes:
         state: how far it is; replaced as a whole, so that any thread may read it.
@@ -65,9 +71,10 @@ class ModelLoader:
 
     def __init__(
         self, name: str = "pocket", *, precision: str = "auto", device: str = "auto", device_map: str | None = None,
-        allow_pickle: bool = False,
+        allow_pickle: bool = False, gpu: "Gpu | None" = None,
     ) -> None:  # fmt: skip
         self.name, self.precision, self.device, self.device_map = name, precision, device, device_map
+        self._gpu = gpu
         self._trusted = name if allow_pickle else None
         self.state = LoadState()
         self.model: Blip2 | None = None
@@ -84,6 +91,16 @@ class ModelLoader:
                 self._begin(None)
 
     @property
+    def forgets(self) -> bool:
+        """Whether a picture is looked at anew for each answer, for its GPU is lent for one answer at a time."""
+        return self._gpu is not None
+
+    def run(self, task: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function makes of the model, which must be there, and some arguments, where the model runs."""
+        assert self.model is not None
+        return self.model.run(task, *arguments) if self.forgets else task(self.model, *arguments)
+
+    @property
     def loading(self) -> bool:
         """Whether a model is on its way."""
         return self._thread is not None and self._thread.is_alive()
@@ -96,7 +113,7 @@ class ModelLoader:
             precision: as for `blip2_core.load`.
         """
         with self._starting:
-            if self.loading:
+            if self.loading or self.forgets:
                 return False
             leaving = None if self.model is None else weakref.ref(self.model)
             self.name, self.precision, self.model, self.switched = name, precision, None, True
@@ -114,6 +131,8 @@ class ModelLoader:
     def _begin(self, leaving: "weakref.ref[Blip2] | None") -> None:
         self.state = LoadState()
         self._ended.clear()
+        if self.forgets:
+            return self._load(leaving)
         self._thread = threading.Thread(target=self._load, args=(leaving,), name="model loader", daemon=True)
         self._thread.start()
 
@@ -138,10 +157,15 @@ class ModelLoader:
 
             if leaving is not None:
                 _wait_until_gone(leaving)
+            precision, device = (LENT_PRECISION, "cpu") if self.forgets else (self.precision, self.device)
             model = load(
-                self.name, precision=self.precision, device=self.device, device_map=self.device_map,
+                self.name, precision=precision, device=device, device_map=self.device_map,
                 allow_pickle=self.name == self._trusted, progress=self._progress,
             )  # fmt: skip
+            if self._gpu is not None:
+                from .lending import lend
+
+                model = lend(model, self._gpu)
             self.captions = caption_notice(model.model.config) is not None
             self.model = model
             del model  # whoever waits until it is gone counts every name

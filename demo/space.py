@@ -42,6 +42,7 @@ fullWidth: true
 header: mini
 short_description: Chat with pictures through BLIP-2
 suggested_hardware: cpu-basic
+startup_duration_timeout: 1h
 license: bsd-3-clause
 pinned: false
 models:
@@ -56,11 +57,15 @@ tags:
 Give it a picture and ask about it. A frozen image encoder looks at the picture once, a Q-Former that was told your
 question draws out what matters, and a frozen language model answers.
 
-The hardware picks the model. Without a GPU, and on ZeroGPU, it is `pocket`, which is in this folder
-(`blip2_core/builtin/pocket`, with its own card); its frozen language model, 98 MB, is fetched at the first start, and
-the page shows how far it is. With a GPU it is `{large_model}`, in 8-bit on a T4.
+The hardware picks the model. Without a GPU it is `pocket`, which is in this folder (`blip2_core/builtin/pocket`, with
+its own card); its frozen language model, 98 MB, is fetched at the first start, and the page shows how far it is. With a
+GPU it is `{large_model}`, in 8-bit on a T4.
 To choose another one, set the variable `{model_variable}` in the Space's settings to a hub id, and
 `{precision_variable}` to `int8`, `fp16`, `bf16` or `fp32`.
+
+On ZeroGPU it is that large model, too, always in bf16. It is fetched before the page opens, which takes minutes; each
+answer, each side of a comparison and each map borrows a GPU for a few seconds, of the minutes that its visitor has a
+day. With `{model_variable}` set to `pocket` nothing is borrowed: the processor answers.
 
 Pictures and questions stay on the machine that runs this Space. Uploads are deleted after about an hour, and nothing is
 logged.

@@ -252,7 +252,7 @@ def test_a_stop_text_ends_the_work():
     adapter = Scripted("opt", "one. two three four")
     stream = stream_text(adapter, ask(adapter, ["q"]), AnswerSettings(stop=(".",)))
     assert ("".join(stream), stream.report.stopped_by) == ("one", "stop")
-    assert adapter.runs == stream.report.num_tokens < len(adapter.script) - 3
+    assert adapter.runs == stream.num_tokens == stream.report.num_tokens < len(adapter.script) - 3
 
 
 def test_closing_stops_within_one_token():

@@ -205,6 +205,10 @@ GPU_FULL = (
     "Der Speicher der GPU hat dafür nicht gereicht. Bitte frag gleich noch einmal oder etwas Kürzeres in einem neuen "
     "Gespräch. Wer diese Seite betreibt, kann dem Modell eine kleinere Genauigkeit geben, die weniger braucht."
 )
+NO_GPU = (
+    "Gerade lässt sich keine GPU für dich leihen: Deine Minuten von heute sind verbraucht, oder alle GPUs sind belegt. "
+    "Bitte versuch es später noch einmal; wer bei Hugging Face angemeldet ist, hat mehr Minuten."
+)
 NO_MODEL = (
     "Das Modell konnte nicht geladen werden, also gibt es keine Antwort. Der Grund steht im Terminal des Servers."
 )

@@ -180,6 +180,10 @@ GPU_FULL = (
     "The GPU had too little memory for this. Please ask again in a moment, or ask something shorter in a new "
     "conversation. Whoever runs this page can give the model a smaller precision, which needs less."
 )
+NO_GPU = (
+    "No GPU can be lent to you right now: your minutes of today are used up, or all GPUs are taken. Please try again "
+    "later; whoever is signed in to Hugging Face has more minutes."
+)
 NO_MODEL = "The model could not be loaded, so there is no answer. The reason is on the server's terminal."
 
 # links

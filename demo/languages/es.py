@@ -204,6 +204,10 @@ GPU_FULL = (
     "La memoria de la GPU no ha bastado. Inténtalo de nuevo en un momento, o pregunta algo más corto en una "
     "conversación nueva. Quien lleva esta página puede dar al modelo una precisión menor, que necesita menos."
 )
+NO_GPU = (
+    "Ahora no se te puede prestar ninguna GPU: tus minutos de hoy se han agotado, o todas las GPU están ocupadas. "
+    "Inténtalo más tarde; con la sesión iniciada en Hugging Face hay más minutos."
+)
 NO_MODEL = "No se pudo cargar el modelo, así que no hay respuesta. El motivo está en el terminal del servidor."
 
 # links

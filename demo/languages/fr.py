@@ -207,6 +207,10 @@ GPU_FULL = (
     "La mémoire du GPU n'a pas suffi. Réessaie dans un instant, ou demande quelque chose de plus court dans une "
     "nouvelle conversation. Qui gère cette page peut donner au modèle une précision plus petite, qui en demande moins."
 )
+NO_GPU = (
+    "Aucun GPU ne peut t'être prêté pour l'instant : tes minutes d'aujourd'hui sont épuisées, ou tous les GPU sont "
+    "pris. Réessaie plus tard ; avec un compte Hugging Face, on a plus de minutes."
+)
 NO_MODEL = "Le modèle n'a pas pu être chargé, il n'y a donc pas de réponse. La raison est dans le terminal du serveur."
 
 # links

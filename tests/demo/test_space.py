@@ -82,6 +82,7 @@ def test_the_front_matter_is_what_the_platform_reads(folder):
     assert (folder / front["app_file"]).is_file() and front["suggested_hardware"] == "cpu-basic"
     assert {front["colorFrom"], front["colorTo"]} <= COLOURS
     assert len(front["short_description"]) <= 60 and len(front["emoji"].rstrip("\ufe0f")) == 1
+    assert front["startup_duration_timeout"] == "1h", "on ZeroGPU a large model comes before the page"
     assert front["license"] == "bsd-3-clause" and front["models"] and "{" not in text
 
 
