@@ -71,7 +71,7 @@ def _wait_until_ready(address: str, process: subprocess.Popen, log) -> str:
 @pytest.fixture(scope="module")
 def chromium():
     with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu"]
+        flags = ["--no-sandbox", "--disable-gpu", *CAMERA]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
         browser.close()
@@ -174,6 +174,7 @@ COLOURS = """async (url) => {  // the plain colours of a picture, those of soft 
     }
     return Object.keys(counts).filter((c) => counts[c] > 400).map((c) => c.split(",").map(Number));
 }"""
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")  # a picture that Chromium draws
 PASTE = """async () => {
     const canvas = new OffscreenCanvas(32, 32), context = canvas.getContext("2d");
     context.fillStyle = "rgb(0, 0, 255)";

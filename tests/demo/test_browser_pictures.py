@@ -140,3 +140,17 @@ def wait_for_the_sentence(page, sentence: str) -> None:
     assert toast.count() == 1
     toast.get_by_label("Close").click()
     toast.wait_for(state="detached")
+
+
+def test_the_camera_takes_a_picture_that_is_asked_about(visit):
+    """A click that came before the camera had sent anything took no picture."""
+    page = visit(DESK, permissions=["camera"])
+    short_answers(page)
+    page.get_by_label("Capture from camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#picture video')?.videoWidth > 0")
+    page.get_by_label("capture photo").click()
+    page.locator(f'#picture img[alt="{texts.PICTURE}"]').wait_for()
+    assert len(colours_of(page)) > 1
+    ask(page, "What is this?")
+    wait_for_the_end(page)
