@@ -7,6 +7,8 @@ window.access = (() => {
   /* keys with Ctrl (or Cmd) or Alt, and the button that each presses */
   const KEYS = { "Control+Enter": "#again", "Alt+ArrowUp": "#undo", "Control+s": "#save" };
 
+  const LARGE_FILE = "exceed the maximum allowed size";
+
   const find = (selector) => document.querySelector(selector);
   const all = (selector) => document.querySelectorAll(selector);
   let focused = null;
@@ -72,8 +74,20 @@ window.access = (() => {
   }
   new MutationObserver(noteLanguage).observe(document.documentElement, { attributeFilter: ["lang"] });
 
+  /* Gradio's own code for the browser refuses a file of too many bytes, in English and in its own words */
+  function sayLargeFile() {
+    const language = document.documentElement.lang.split("-")[0];
+    for (const text of all(".toast-message-text")) {
+      if (!text.textContent.includes(LARGE_FILE)) continue;
+      text.textContent = largeFile[language] ?? largeFile.en;
+      const title = text.closest(".toast-body")?.querySelector(".toast-title");
+      if (title) title.textContent = notYet[language] ?? notYet.en;
+    }
+  }
+
   let waiting = false;
   new MutationObserver(() => {
+    sayLargeFile(); /* at once, before anybody sees or hears the other */
     if (waiting) return;
     waiting = true;
     setTimeout(() => {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import gallery
-from .languages import COOKIE, LANGUAGES, translations
+from .languages import COOKIE, LANGUAGES, in_all, translations
 from .limits import LARGEST_FILE, MOST_SESSIONS, BodyLimit, Guard, Limits, LineLimit, Room, UploadLimit
 from .loading import ModelLoader
 
@@ -94,8 +94,12 @@ def serve(
 
 
 def _head() -> str:
-    known = f"window.pageLanguages = {json.dumps(LANGUAGES)}; window.languageCookie = {json.dumps(COOKIE)};"
-    scripts = [known, *(script.read_text(encoding="utf-8") for script in SCRIPTS)]
+    known = {
+        "pageLanguages": LANGUAGES, "languageCookie": COOKIE,
+        "largeFile": in_all("LARGE_FILE"), "notYet": in_all("NOT_YET"),
+    }  # fmt: skip
+    told = "".join(f"window.{name} = {json.dumps(value)};" for name, value in known.items())
+    scripts = [told, *(script.read_text(encoding="utf-8") for script in SCRIPTS)]
     return "".join(f"<script>{script}</script>" for script in scripts)
 
 

@@ -38,6 +38,11 @@ def sentence(name: str) -> Any:
     return getattr(_table(current()), name)
 
 
+def in_all(name: str) -> dict[str, Any]:
+    """What has this name, by language."""
+    return {language: getattr(_table(language), name) for language in LANGUAGES}
+
+
 def current() -> str:
     """The language of the visitor whose request is being handled."""
     if (language := _speaking.get()) is not None:

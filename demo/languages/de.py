@@ -185,6 +185,7 @@ LOST_PICTURE = "Das Bild ist nicht mehr da: Hochgeladenes wird nach einer Stunde
 TOO_OFTEN = "Das war viel auf einmal. Bitte versuche es in {seconds} Sekunden wieder."
 FULL = "Gerade fragen viele Leute. Bitte versuche es in einer Minute wieder."
 MANY_TURNS = "Dieses Gespräch hat {most} Fragen, mehr gehen nicht. Drücke „Leeren“, um ein neues zu beginnen."
+LARGE_FILE = "Diese Datei ist größer als 15 MB. Speichere das Bild kleiner und bring es noch einmal."
 LARGE_BODY = "Die Anfrage ist zu groß: Bilder bis 15 MB passen."
 NO_ROOM = (
     "Der Rechner dieser Seite hat gerade keinen Platz für weitere Bilder. Bitte versuche es in einer Stunde wieder."

@@ -162,6 +162,7 @@ LOST_PICTURE = "The picture is no longer there: uploads are deleted after an hou
 TOO_OFTEN = "That was a lot at once. Please try again in {seconds} seconds."
 FULL = "Many people are asking just now. Please try again in a minute."
 MANY_TURNS = "This conversation has {most} questions, which is the most. Press Clear to begin a new one."
+LARGE_FILE = "This file is larger than 15 MB. Save the picture smaller and bring it again."
 LARGE_BODY = "The request is too large: pictures of at most 15 MB fit."
 NO_ROOM = "This page's computer has no room for more pictures just now. Please try again in an hour."
 WEB_ADDRESS = "Please give the public web address of a picture; it begins with https:// or http://."

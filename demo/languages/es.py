@@ -186,6 +186,7 @@ LOST_PICTURE = "La imagen ya no está: lo subido se borra al cabo de una hora. E
 TOO_OFTEN = "Ha sido mucho de una vez. Inténtalo de nuevo dentro de {seconds} segundos."
 FULL = "Mucha gente está preguntando ahora. Inténtalo de nuevo dentro de un minuto."
 MANY_TURNS = "Esta conversación tiene {most} preguntas, el máximo. Pulsa «Vaciar» para empezar otra."
+LARGE_FILE = "Este archivo pasa de 15 MB. Guarda la imagen más pequeña y tráela otra vez."
 LARGE_BODY = "La petición es demasiado grande: caben imágenes de 15 MB como mucho."
 NO_ROOM = "El ordenador de esta página no tiene sitio para más imágenes ahora. Inténtalo de nuevo dentro de una hora."
 WEB_ADDRESS = "Da la dirección web pública de una imagen; empieza por https:// o http://."

@@ -189,6 +189,7 @@ LOST_PICTURE = "L'image n'est plus là : les images envoyées sont effacées au 
 TOO_OFTEN = "C'était beaucoup d'un coup. Réessaie dans {seconds} secondes."
 FULL = "Beaucoup de gens posent des questions en ce moment. Réessaie dans une minute."
 MANY_TURNS = "Cette conversation a {most} questions, le maximum. Appuie sur « Effacer » pour en commencer une autre."
+LARGE_FILE = "Ce fichier dépasse 15 Mo. Enregistre l'image en plus petit et apporte-la de nouveau."
 LARGE_BODY = "La requête est trop grande : des images de 15 Mo au plus passent."
 NO_ROOM = "L'ordinateur de cette page n'a plus de place pour d'autres images. Réessaie dans une heure."
 WEB_ADDRESS = "Donne l'adresse web publique d'une image ; elle commence par https:// ou http://."

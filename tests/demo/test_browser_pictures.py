@@ -1,5 +1,7 @@
 """The ways in which a picture comes to the real page in a real browser, beyond the gallery."""
 
+import importlib
+
 import pytest
 from test_browser import (
     COLOURS,
@@ -19,7 +21,6 @@ from demo.limits import LARGEST_FILE
 
 __all__ = ["address", "chromium", "visit"]  # fixtures
 pytestmark = pytest.mark.browser
-GRADIOS = "exceed the maximum allowed size"  # its browser code says this by itself, in English, and sends nothing
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def too_large(tmp_path) -> dict[str, str]:
     Image.new("RGB", (2300, 2300)).save(tmp_path / "bytes.bmp")
     Image.new("1", (10_000, 6_000)).save(tmp_path / "pixels.png")
     assert (tmp_path / "bytes.bmp").stat().st_size > LARGEST_FILE > (tmp_path / "pixels.png").stat().st_size
-    return {str(tmp_path / "bytes.bmp"): GRADIOS, str(tmp_path / "pixels.png"): texts.UNREADABLE_PICTURE}
+    return {str(tmp_path / "bytes.bmp"): texts.LARGE_FILE, str(tmp_path / "pixels.png"): texts.UNREADABLE_PICTURE}
 
 
 def test_a_picture_that_is_too_large_is_refused_in_a_sentence_and_nothing_is_lost(visit, too_large):
@@ -130,6 +131,23 @@ def test_a_picture_that_is_too_large_is_refused_in_a_sentence_and_nothing_is_los
     wait_for_the_end(page, 2)
     assert answers(page)[0] == said[0]
     assert len(visit.wrong) == 3 and "upload_progress" in visit.wrong[0]  # of the file that was never sent
+    visit.wrong.clear()
+
+
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_a_file_of_too_many_bytes_is_refused_in_the_language_of_the_page(visit, too_large, language):
+    """Gradio's code for the browser refuses it without asking the server, and once said so in English on every page."""
+    spoken = importlib.import_module(f"demo.languages.{language}")
+    page, file = visit(DESK, locale=f"{language}-{language.upper()}"), next(iter(too_large))
+    with page.expect_console_message(lambda message: message.text == "Response"):  # the last of what Gradio then says
+        page.locator("#picture input[type=file]").set_input_files(file)
+        page.get_by_text(spoken.LARGE_FILE).wait_for()
+        assert page.locator(".toast-title").inner_text().strip() == spoken.NOT_YET
+        assert "exceed" not in page.locator(".toast-body").inner_text()
+        drop(page, "#chat", file)
+        page.wait_for_function("document.querySelectorAll('.toast-message-text').length > 1")
+        assert set(page.locator(".toast-message-text").all_inner_texts()) == {spoken.LARGE_FILE}
+    assert f" {LARGEST_FILE // 1_000_000} " in spoken.LARGE_FILE and len(visit.wrong) == 3
     visit.wrong.clear()
 
 
