@@ -67,7 +67,7 @@ def test_an_answer_comes_out_of_a_process_that_borrowed_a_gpu_for_its_visitor(sp
     picture(1).save(file)
     answer, _, facts = ask(address, file, TOKENS)
     settings = AnswerSettings(max_new_tokens=TOKENS, repetition_penalty=1.05)
-    assert answer == load(model, precision="bf16", device="cpu").ask(file, QUESTION, settings)
+    assert answer == load(model, precision="bf16").ask(file, QUESTION, settings)
     assert facts["tokens"] == TOKENS and not facts["picture_was_known"]
     *_, schedule, allow, release = asked_of_the_platform(folder)
     assert [schedule["path"], allow["path"], release["path"]] == ["/schedule", "/allow", "/release"]
