@@ -7,6 +7,7 @@ first, for the platform feigns a GPU on the main thread alone, and puts the weig
 # ruff: noqa: T201
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
@@ -213,4 +214,5 @@ def _watch(loader: "ModelLoader") -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end by a service manager: as by Ctrl+C
     sys.exit(main())

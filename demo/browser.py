@@ -7,7 +7,6 @@ requests to any other site, and a page that is wider than its window.
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -64,7 +63,7 @@ def running_app(model: str, *options: str) -> Iterator[str]:
             _wait_until_ready(f"http://127.0.0.1:{port}", process, log)
             yield f"http://127.0.0.1:{port}"
         finally:
-            _end(process)
+            end(process)
 
 
 def _free_port() -> int:
@@ -87,9 +86,9 @@ def _wait_until_ready(address: str, process: subprocess.Popen, log: Path) -> Non
     raise BrowserError(f"app.py: expected it to be ready within {LOAD_SECONDS} s, its last line is: {last:.300}")
 
 
-def _end(process: subprocess.Popen) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+def end(process: subprocess.Popen) -> None:
+    """End the app, in the way that it hears also where a script's "&" started all this, which turns Ctrl+C off."""
+    process.terminate()
     try:
         process.wait(20)
     except subprocess.TimeoutExpired:

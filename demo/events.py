@@ -81,10 +81,14 @@ def _status(loader: ModelLoader) -> str:
 def _connect_picture(parts: "Parts", guard: Guard) -> Any:
     """Returns the event after which a new picture can be asked about."""
 
-    def show(conversation: Conversation, picture: str | None, request: gr.Request) -> list:
-        return _show(conversation, picture, guard, request)
+    drawn = [parts.picture, *_drawn_parts(parts)]
 
-    drawn = [parts.picture, parts.chat, parts.wrong, *parts.suggestions, *tools(parts)]
+    def show(conversation: Conversation, picture: str | None, request: gr.Request) -> list:
+        try:
+            return _show(conversation, picture, guard, request)
+        except VisitorError as error:
+            return [_kept(conversation.picture), *refused(error, len(drawn) - 1)]
+
     parts.gallery.select(_chosen_photo, None, parts.picture, **QUICK)
     shown = parts.picture.change(show, [parts.conversation, parts.picture], drawn, **QUICK)
     insight.follow(shown, parts)
@@ -112,25 +116,25 @@ def _chosen_photo(event: gr.SelectData) -> str:
 
 
 def _show(conversation: Conversation, picture: str | None, guard: Guard, request: gr.Request) -> list:
-    try:
-        if picture != conversation.picture:
-            guard.picture(request)
-        conversation.show(picture)
-    except VisitorError as error:
-        return _put_back(conversation.picture, error)
+    if picture != conversation.picture:
+        guard.picture(request)
+    conversation.show(picture)
     shown = gr.skip() if picture is None else gr.Image(alt_text=_alt_text(picture))
     return [shown, *_drawn(conversation, picture)]
 
 
-def _put_back(picture: str | None, error: VisitorError) -> list:
-    """Refuse a picture: the one before stays, and so does what was said about it."""
-    there = picture is not None and Path(picture).is_file()
-    others = len(texts.GENERIC_QUESTIONS) + 6  # as `_drawn` gives them
-    return [picture if there else None, *refused(error, others)]
+def _kept(picture: str | None) -> str | None:
+    """The picture that stays where another one is refused, unless it was deleted meanwhile."""
+    return picture if picture is not None and Path(picture).is_file() else None
+
+
+def _drawn_parts(parts: "Parts") -> list:
+    """The conversation, what suits its picture to ask, and the tools; `_drawn` gives what stands in them."""
+    return [parts.chat, parts.wrong, *parts.suggestions, *tools(parts)]
 
 
 def _drawn(conversation: Conversation, picture: str | None) -> list:
-    """The conversation, what suits its picture to ask, and the tools."""
+    """Of the `_drawn_parts`."""
     suggested, wrong = suggestions(picture, conversation.loader.name)
     buttons = [gr.Button(text, visible=True) for text in suggested]
     buttons += [gr.Button(visible=False)] * (len(texts.GENERIC_QUESTIONS) - len(buttons))
@@ -149,13 +153,15 @@ def _look(conversation: Conversation) -> None:
 
 
 def _connect_asking(page: gr.Blocks, parts: "Parts", guard: Guard) -> None:
+    asked = [parts.chat, parts.question, parts.send, parts.stop, *tools(parts)]
+
     def begun(conversation: Conversation, request: gr.Request, begin: Callable[[], None], question: Any) -> list:
         try:
             expect_room(page, guard)
             guard.question(request)
             begin()
         except VisitorError as error:
-            return refused(error, 8)
+            return refused(error, len(asked))
         return _asked(conversation, question=question)
 
     def begin(conversation: Conversation, picture: str | None, question: str, request: gr.Request) -> list:
@@ -167,7 +173,6 @@ def _connect_asking(page: gr.Blocks, parts: "Parts", guard: Guard) -> None:
     def begin_edited(conversation: Conversation, edited: gr.EditData, request: gr.Request) -> list:
         return begun(conversation, request, lambda: conversation.begin_edited(*_edited(edited)), gr.skip())
 
-    asked = [parts.chat, parts.question, parts.send, parts.stop, *tools(parts)]
     typed = gr.on(
         [parts.send.click, parts.question.submit],
         begin, [parts.conversation, parts.picture, parts.question], asked, **QUICK,
@@ -264,8 +269,7 @@ def _connect_choosing(parts: "Parts", loader: ModelLoader, guard: Guard, extras:
         return _drawn(conversation, conversation.picture)
 
     if (begun := choosing.connect(parts, loader, offers=extras.offers, guard=guard)) is not None:
-        drawn = [parts.chat, parts.wrong, *parts.suggestions, *tools(parts)]
-        insight.follow(begun.then(redraw, parts.conversation, drawn, **QUICK), parts)
+        insight.follow(begun.then(redraw, parts.conversation, _drawn_parts(parts), **QUICK), parts)
 
 
 def _connect_presets(parts: "Parts") -> None:

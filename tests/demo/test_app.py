@@ -1,10 +1,14 @@
 """`python app.py`: the arguments, and how it ends when it cannot go on."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from blip2_core.__main__ import INTERRUPTED
+from demo.browser import end
 
 APP = Path(__file__).parents[2] / "app.py"
 
@@ -49,3 +53,15 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path):
         ended = run("--port", str(port), folder=tmp_path)
     assert ended.returncode == 2
     assert ended.stderr.strip() == f"error: 127.0.0.1:{port} is taken or not allowed. Try --port {port + 1}."
+
+
+def test_who_asks_it_to_end_is_heard_also_where_a_script_turned_ctrl_c_off(model_folder, tmp_path):
+    """Started behind a shell's "&", it was deaf to what demo.browser sent, which then waited 20 s and killed it."""
+    command = [sys.executable, str(APP), "--model", str(model_folder), "--port", str(free_port())]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    ) as process:  # fmt: skip
+        assert any(" is ready." in line for line in process.stdout)
+        end(process)
+    assert process.returncode == INTERRUPTED
