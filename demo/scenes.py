@@ -48,7 +48,7 @@ HOUSE = (
 )  # fmt: skip
 SCENES = (
     Scene("page", "soccer.jpg", ("Describe the picture in one sentence.", "What are the men doing?")),
-    Scene("page-dark", "dahlia.jpg", ("Write down the facts that you know about this flower.",), dark=True),
+    Scene("page-dark", "space-shuttle.jpg", ("Explain the advantages of this product.",), dark=True),
     Scene("page-phone", "jockey.jpg", ("What is the man riding?",), size=(390, 1500), scale=1.5, phone=True),
     Scene("page-settings", "beagle.jpg", ("What colour is the dog?",), size=(1280, 1400), unfold=("#settings",)),
     Scene(
