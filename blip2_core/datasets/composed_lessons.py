@@ -4,8 +4,8 @@ Such an answer cannot come from the question, nor from the rest of the picture: 
 in "balanced pairs" of VQA v2 (Goyal and others, arXiv 1612.00837), here with pictures that differ in one thing only.
 
 There are a few hundred things to be cut out, and what the queries are to look for has many more names. So the same
-pictures are asked about ImageNet's classes too: each thing on them shows the prototype of another class, three times (see
-`class_lessons`). Were one thing alone exchanged, to see that would be enough, and no name would have to be known.
+pictures are asked about ImageNet's classes too, several times: each thing on them shows the prototype of another class
+(see `class_lessons`). Were one thing alone exchanged, to see that would be enough, and no name would have to be known.
 """
 
 import random
