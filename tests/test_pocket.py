@@ -11,6 +11,7 @@ import blip2_core
 from blip2_core.builtin import builtin_folder
 from blip2_core.checkpoint import save
 from blip2_core.evaluate.report import read_table
+from demo.settings import FIRST_PRESET, PRESETS
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "demo" / "gallery"
@@ -45,7 +46,7 @@ def test_the_readme_and_the_card_show_the_numbers_that_evaluate_wrote():
     ],
 )
 def test_the_answers_in_the_readme_are_its_own(pocket, photo, question, answer):
-    assert pocket.ask(PHOTOS / photo, question) == answer
+    assert pocket.ask(PHOTOS / photo, question, PRESETS[FIRST_PRESET].settings()) == answer
     assert question in (ROOT / "README.md").read_text() and answer in (ROOT / "README.md").read_text()
 
 

@@ -190,8 +190,7 @@ def test_a_visitor_clicks_a_photograph_asks_and_reads_the_answer_as_it_grows(vis
     page = visit(DESK)
     click_photo(page, 0)
     ask(page, "What is the dog doing?")
-    page.locator("#chat .bot.message").wait_for()
-    early = answers(page)[-1]
+    early = page.locator("#chat .bot.message").inner_text()  # waits for it, also where it is just drawn anew
     facts = wait_for_the_end(page)
     assert 0 < len(early) < len(answers(page)[-1])
     assert page.locator("#chat .user.message").inner_text() == "What is the dog doing?"
