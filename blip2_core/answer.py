@@ -15,7 +15,7 @@ an answer that has to have a token begins with one that text comes of.
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -60,7 +60,39 @@ class Answer:
     stopped_by: StoppedBy
 
 
-class AnswerStream:
+class PieceStream:
+    """The pieces of one answer as it grows: iterate over it, close it to stop, which any thread may do.
+
+    Args:
+        pieces: gives them; sets `_began` when it begins, looks at `_closed` before each, and leaves the `report`.
+
+    Attributes:
+        report: the whole `Answer` once the stream has ended, None before.
+    """
+
+    def __init__(self, pieces: Generator[str]) -> None:
+        self.report: Answer | None = None
+        self._closed, self._began = False, 0.0
+        self._pieces = pieces
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Stop the work; `report` keeps what was shown."""
+        self._closed = True
+        try:
+            self._pieces.close()
+        except ValueError:  # another thread is inside; it sees the flag after the piece it is at
+            return
+        if not self._began:  # closed before the first piece was asked for
+            self.report = Answer("", 0, None, 0.0, "closed")
+
+
+class AnswerStream(PieceStream):
     """One answer as it grows: iterate over it for pieces of text, close it to stop.
 
     The language model is not run before the first piece is asked for, nor once more after `close()`, which any thread
@@ -78,32 +110,14 @@ class AnswerStream:
             )
         if len(inputs.inputs_embeds) != 1:
             raise ShapeError(f"inputs: expected one row to stream, got {len(inputs.inputs_embeds)}. Use generate_text.")
-        self.report: Answer | None = None
-        self._closed = False
+        super().__init__(self._run(stream_tokens(adapter, inputs, settings)))
         self._text = _AnswerText(adapter, settings, _most_new_tokens(adapter, inputs, settings))
-        self._began = self._first_token_at = 0.0
-        self._pieces = self._run(stream_tokens(adapter, inputs, settings))
-
-    def __iter__(self) -> "AnswerStream":
-        return self
-
-    def __next__(self) -> str:
-        return next(self._pieces)
+        self._first_token_at = 0.0
 
     @property
     def num_tokens(self) -> int:
         """Tokens picked so far."""
         return len(self._text.token_ids)
-
-    def close(self) -> None:
-        """Stop the work; `report` keeps what was shown."""
-        self._closed = True
-        try:
-            self._pieces.close()
-        except ValueError:  # another thread is inside; it sees the flag after the token it is at
-            return
-        if not self._began:  # closed before the first piece was asked for
-            self.report = Answer("", 0, None, 0.0, "closed")
 
     def _run(self, tokens: Generator[Tensor]) -> Generator[str]:
         self._began = time.perf_counter()

@@ -10,14 +10,14 @@ The rest of the page need not know: it gets a `LentBlip2` in the place of a `Bli
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import gradio as gr
 
-from blip2_core.answer import Answer
+from blip2_core.answer import Answer, PieceStream
 from blip2_core.answer_settings import AnswerSettings
 from blip2_core.errors import Blip2Error
 from blip2_core.image import open_image
@@ -155,47 +155,30 @@ class LentBlip2(Blip2):
             return _unless_error(self.lender.work(task, *arguments))
 
 
-class LentStream:
+class LentStream(PieceStream):
     """One answer as it grows on a GPU that is lent for it; otherwise as `AnswerStream`.
 
     Its times are those of whoever waits here, for a GPU too.
     """
 
     def __init__(self, ask: Callable[[], Any]) -> None:
-        self.report: Answer | None = None
-        self._closed = False
-        self._pieces = self._run(ask)
+        super().__init__(self._run(ask))
 
-    def __iter__(self) -> "LentStream":
-        return self
-
-    def __next__(self) -> str:
-        return next(self._pieces)
-
-    def close(self) -> None:
-        """Stop the work; any thread may call it."""
-        self._closed = True
-        try:
-            self._pieces.close()
-        except ValueError:  # another thread is inside; it sees the flag after the piece it is at
-            return
-        if self.report is None:  # closed before the first piece was asked for
-            self.report = Answer("", 0, None, 0.0, "closed")
-
-    def _run(self, ask: Callable[[], Any]) -> Iterator[str]:
-        began, first, text, last = time.perf_counter(), None, "", Said("", 0)
+    def _run(self, ask: Callable[[], Any]) -> Generator[str]:
+        self._began = time.perf_counter()
+        first, text, last = None, "", Said("", 0)
         try:
             with _told_plainly(), closing(ask()) as said:
                 for piece in said:
                     last = _unless_error(piece)
-                    first = first or time.perf_counter() - began
+                    first = first or time.perf_counter() - self._began
                     text += last.text
                     if self._closed:
                         break
                     if last.text:
                         yield last.text
         finally:
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - self._began
             self.report = Answer(text, last.num_tokens, first, seconds, last.stopped_by or "closed")
 
 
