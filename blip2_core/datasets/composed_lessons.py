@@ -65,12 +65,13 @@ def composed_lessons(
         ground = ground_for(chosen, grounds, wordnet, draw)
         source = "stamps on photographs" if ground.is_photograph else "stamps"
         asked, layout = draw.choice(chosen), draw.random()
-        exchanges = [_exchange(chosen, classes, random.Random(f"{layout} {time}")) for time in range(EXCHANGES)]
+        times = range(EXCHANGES if classes else 0)
+        exchanges = [_exchange(chosen, classes, random.Random(f"{layout} {time}")) for time in times]
         for name, left_out in ((f"composed/{number:04}.jpg", None), (f"composed/{number:04}-without.jpg", asked)):
             picture, placed = compose(chosen, ground.picture, random.Random(layout), left_out=left_out)
             picture.save(folder / name, quality=QUALITY)
             records += _ask(asked, placed, layout, source, draw, image=name)
-            for taught in exchanges if classes else ():
+            for taught in exchanges:
                 shown = tuple(ShownClass(taught[one.thing.image].number, one.box) for one in placed)
                 exchanged = [Placed(taught[one.thing.image].thing, one.box) for one in placed]
                 asked_class = taught[asked.image].thing
@@ -87,8 +88,8 @@ class _Class:
 
 def _exchange(chosen: Sequence[Thing], classes: Sequence[Thing], draw: random.Random) -> dict[str, _Class]:
     """A class for each thing, by the file of the thing."""
-    drawn = draw.sample([*enumerate(classes)], len(chosen) if classes else 0)
-    return {thing.image: _Class(*one) for thing, one in zip(chosen, drawn, strict=False)}
+    drawn = draw.sample([*enumerate(classes)], len(chosen))
+    return {thing.image: _Class(*one) for thing, one in zip(chosen, drawn, strict=True)}
 
 
 def _ask(
