@@ -243,20 +243,21 @@ def _connect_tools(parts: "Parts") -> None:
         except VisitorError as error:
             return refused(error, 1)[0]
 
-    undone = parts.undo.click(_undo, parts.conversation, [parts.chat, parts.question, *tools(parts)], **QUICK)
+    taken_back = [parts.chat, parts.question, *tools(parts)]
+
+    def undo(conversation: Conversation) -> list:
+        try:
+            question = conversation.undo()
+        except VisitorError as error:
+            return refused(error, len(taken_back))
+        return [conversation.messages, question, *tool_updates(conversation)]
+
+    undone = parts.undo.click(undo, parts.conversation, taken_back, **QUICK)
     cleared = parts.clear.click(_clear, parts.conversation, [parts.chat, *tools(parts)], **QUICK)
     insight.follow(undone, parts)
     insight.follow(cleared, parts)
     saved = parts.save.click(save, parts.conversation, parts.saved, **QUICK)
     saved.success(None, None, None, js="() => page.press('#saved')", **QUICK)
-
-
-def _undo(conversation: Conversation) -> list:
-    try:
-        question = conversation.undo()
-    except VisitorError as error:
-        return refused(error, 6)
-    return [conversation.messages, question, *tool_updates(conversation)]
 
 
 def _clear(conversation: Conversation) -> list:
