@@ -2,7 +2,7 @@
 
 import pytest
 
-from blip2_core.datasets.class_lessons import ROUNDS, Hosts, class_records
+from blip2_core.datasets.class_lessons import Hosts, class_records
 from blip2_core.datasets.record_files import Question, read_questions, write_records
 from blip2_core.datasets.things import Thing, split_of
 from blip2_core.errors import DataError
@@ -28,7 +28,7 @@ def test_every_class_is_taught_on_training_photographs_of_other_classes(wordnet)
         host = int(record.image.removesuffix(".jpg"))
         assert host != taught(record) and split_of(f"{host:08d}", 0) == "train"
     named = [record for record in records if record.kind == "name"]
-    assert all(f"class {taught(record)}" in record.answers[0] for record in named) and len(named) == ROUNDS * 6000
+    assert all(f"class {taught(record)}" in record.answers[0] for record in named) and len(named) == 18_000
 
 
 def test_questions_about_a_class_move_to_a_host_and_questions_about_other_pictures_stay_out():
