@@ -134,11 +134,17 @@ def run(args: argparse.Namespace) -> int:
     )
     learns = _what_learns(stage, args)
     tqdm.write(_told(learns, stage, args))
-    _write_run_file(args, samples, settings, learns)
     validation = _validation(args, blip2, bf16=bf16)
     train(
-        stage, batches, pictures, settings=settings, folder=args.out, resume=args.resume, validation=validation
-    )  # fmt: skip
+        stage,
+        batches,
+        pictures,
+        settings=settings,
+        folder=args.out,
+        resume=args.resume,
+        validation=validation,
+        facts=_facts(args, samples, settings, learns),
+    )
     with naming_a_full_disk(args.out, way_out=FULL_WAY_OUT):
         save(blip2, args.out / "model", dtype=torch.float16 if args.save_fp16 else torch.float32)
         if args.stage == "stage1":
@@ -219,16 +225,16 @@ def _told(learns: dict[str, dict[str, Any]], stage: "Stage", args: argparse.Name
     return f"{args.stage} trains {parts}; {frozen:,} parameters are frozen."
 
 
-def _write_run_file(
+def _facts(
     args: argparse.Namespace, samples: "list[Sample]", settings: Any, learns: dict[str, dict[str, Any]]
-) -> None:
-    import json
+) -> dict[str, Any]:
+    """How the run was made."""
     import sys
     from dataclasses import asdict
     from datetime import UTC, datetime
     from importlib.metadata import version
 
-    facts = {
+    return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv[1:],
         "stage": args.stage,
@@ -240,5 +246,3 @@ def _write_run_file(
         "settings": asdict(settings),
         "versions": {name: version(name) for name in ("torch", "transformers", "accelerate")},
     }
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "run.json").write_text(json.dumps(facts, indent=2) + "\n")

@@ -100,6 +100,7 @@ def train(
     folder: Path,
     resume: bool = False,
     validation: Validation | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> None:
     """Train a stage to its last step.
 
@@ -111,6 +112,7 @@ def train(
         folder: the run folder.
         resume: go on from the newest checkpoint, if there is one.
         validation: held-out records whose loss is measured before every checkpoint.
+        facts: what `run.json` shall say, once it is sure that the run goes on.
 
     Raises:
         TrainingError: the losses are not finite, a frozen part changed, the checkpoint is of another run, or the disk
@@ -121,8 +123,7 @@ def train(
     options = {**asdict(settings), **stage.options, "views": pictures.views}
     origin = {"data": fingerprint_of(batches.samples), "frozen": before}
     run = _Run(stage, settings, folder, options=options, origin=origin)
-    first = run.load_newest() if resume else 0
-    run.expect_room()
+    first = run.begin(facts, resume=resume)
     AcceleratorState._reset_state()  # of a run before in this process, perhaps in another precision
     accelerator = Accelerator(
         mixed_precision="bf16" if settings.bf16 else "no",
@@ -211,7 +212,16 @@ class _Run:
             if name.startswith(self.stage.trainable)
         }
 
-    def expect_room(self) -> None:
+    def begin(self, facts: dict[str, Any] | None, *, resume: bool) -> int:
+        """Return the step at which the run goes on, and write `run.json` once it is sure that it does."""
+        step = self._load_newest() if resume else 0
+        self._expect_room()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if facts is not None:
+            (self.folder / "run.json").write_text(json.dumps(facts, indent=2) + "\n")
+        return step
+
+    def _expect_room(self) -> None:
         """Raise `TrainingError` unless two checkpoints fit on the disk: one is written while the older one is there."""
         bytes_of_one = COPIES * sum(parameter.numel() * parameter.element_size() for parameter in self.parameters)
         there = sum(file.stat().st_size for file in self.folder.glob("checkpoint-*/*"))
@@ -221,7 +231,6 @@ class _Run:
 
     def save(self, step: int) -> None:
         """Write a checkpoint beside the old one, rename it, then drop the old one."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         state = {"step": step, "settings": self.options, **self.origin}
@@ -236,7 +245,7 @@ class _Run:
             if checkpoint.name != f"checkpoint-{step:07d}":
                 shutil.rmtree(checkpoint)
 
-    def load_newest(self) -> int:
+    def _load_newest(self) -> int:
         """Load the newest checkpoint and return its step; 0 without one."""
         checkpoints = sorted(self.folder.glob("checkpoint-*"))
         if not checkpoints:
@@ -268,7 +277,6 @@ class _Log:
     """`log.jsonl`: one line a step; and the line of the progress bar."""
 
     def __init__(self, folder: Path, *, keep_until: int):
-        folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "log.jsonl"
         lines = self.file.read_text().splitlines()[:keep_until] if self.file.exists() else []
         self.file.write_text("".join(line + "\n" for line in lines))

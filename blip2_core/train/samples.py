@@ -51,12 +51,19 @@ class Sample:
 
 
 def pack(samples: Sequence[Sample]) -> list[Sample]:
-    """Gather texts that share a picture and a question, so that one visual prompt serves `MOST_PACKED` of them."""
-    groups: dict[tuple[Path, str | None, tuple[ShownClass, ...], Box | None], list[Sample]] = {}
+    """Gather texts that share a picture and a question, so that one visual prompt serves `MOST_PACKED` of them.
+
+    A record that is there twice gets two: the same text behind the same visual prompt would only be read twice.
+    """
+    groups: dict[tuple[Path, str | None, tuple[ShownClass, ...], Box | None], list[list[Sample]]] = {}
     for sample in samples:
-        groups.setdefault((sample.image, sample.question, sample.classes, sample.box), []).append(sample)
-    packs = (group[at : at + MOST_PACKED] for group in groups.values() for at in range(0, len(group), MOST_PACKED))
-    return [_joined(pack) for pack in packs]
+        packs = groups.setdefault((sample.image, sample.question, sample.classes, sample.box), [])
+        room = next((one for one in packs if len(one) < MOST_PACKED and sample not in one), None)
+        if room is None:
+            packs.append([sample])
+        else:
+            room.append(sample)
+    return [_joined(one) for packs in groups.values() for one in packs]
 
 
 def _joined(samples: Sequence[Sample]) -> Sample:

@@ -160,7 +160,8 @@ def test_resuming_question_answering_with_other_options_is_refused(
     command = [*line.split(), "--steps", "1", "--batch-size", "2", "--precision", "fp32", "--resume"]
     assert main([*command, *first]) == main([*command, *first]) == 0
     capsys.readouterr()
-    assert main([*command, *then]) == 2
+    made = (out / "run.json").read_text()
+    assert main([*command, *then]) == 2 and (out / "run.json").read_text() == made
     refused = f"was made with other settings ({differing}). Give the same ones, or another --out."
     assert capsys.readouterr().err.splitlines()[-1] == f"error: --resume: {out / 'checkpoint-0000001'} {refused}"
 

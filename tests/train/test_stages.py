@@ -230,6 +230,13 @@ def test_texts_of_one_picture_and_question_are_packed_and_no_others():
     assert [sum(s.weights) for s in packed] == [3, 1, 1]  # each record counts alike
 
 
+def test_a_record_that_is_there_twice_gets_a_visual_prompt_each_time():
+    captions = [Sample(Path("one.png"), text) for text in "abc"]
+    asked = Sample(Path("one.png"), "no", "Why?")
+    packed = pack([*captions, asked, *captions, asked])
+    assert [sample.texts for sample in packed] == [("a", "b", "c"), ("a", "b", "c"), ("no",), ("no",)]
+
+
 def lesson_file(folder: Path, imagenet_class: object) -> Path:
     shown = [{"imagenet_class": imagenet_class}]
     record = {"image": "red.png", "question": "What is this?", "answers": ["A lion."], "shown": shown}
@@ -240,7 +247,7 @@ def lesson_file(folder: Path, imagenet_class: object) -> Path:
 
 def test_lessons_about_other_classes_are_not_packed_together(tmp_path):
     one, other = (read_samples([lesson_file(tmp_path, number)])[0] for number in (291, 293))
-    assert len(pack([one, one, other])) == 2
+    assert len(pack([one, replace(one, text="a cat"), other])) == 2
 
 
 @pytest.mark.parametrize("number", [1000, -1, "lion", [291]])
