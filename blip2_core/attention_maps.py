@@ -99,7 +99,7 @@ def query_attention(
         blip2: the model.
         image: a path, bytes, a PIL image, or what `Blip2.see` returned.
         question: what is asked; a Q-Former without text looks at the same places whatever it is.
-        history: as for `relevance`; no query looks elsewhere for it, since the language model alone reads it.
+        history: the turns before the question, of which a Q-Former that was taught to reads the last.
         mode: in which it is asked, as for `Blip2.ask`.
 
     Raises:
@@ -107,20 +107,24 @@ def query_attention(
         QuestionError: the question cannot be asked.
         SettingsError: an unknown mode.
     """
-    return watched_prompt(blip2, image, question, mode)[1]
+    return watched_prompt(blip2, image, question, history, mode)[1]
 
 
 @freed_when_full()
 @torch.no_grad()
 def watched_prompt(
-    blip2: "Blip2", image: "ImageSource | SeenImage", question: str, mode: str | None = None
+    blip2: "Blip2",
+    image: "ImageSource | SeenImage",
+    question: str,
+    history: Sequence[Turn] = (),
+    mode: str | None = None,
 ) -> tuple[Tensor, QueryAttention]:
     """The visual prompt of a picture and a question, (1, Q, Dl), and where each query looked while it was made.
 
     Arguments and errors as for `query_attention`; the Q-Former runs once.
     """
     check_mode(mode)
-    read = blip2.template.qformer_question(check_question(question), mode)
+    read = blip2.template.qformer_question(check_question(question), history, mode)
     with watch_cross_attention(blip2.model.qformer) as weights:
         visual_prompt = blip2.visual_prompt([blip2.see(image)], [read])
     found = torch.stack([layer[0].float().cpu() for layer in weights])  # (layers, heads, Q, N)
@@ -151,7 +155,7 @@ def relevance(
         image: a path, bytes, a PIL image, or what `Blip2.see` returned.
         question: what was asked.
         answer: what was answered, by the model or by anybody.
-        history: the turns that the language model read before the question.
+        history: the turns before the question.
         mode: in which it was asked, as for `Blip2.ask`.
 
     Raises:
@@ -166,7 +170,7 @@ def relevance(
     answer_ids = candidate_ids(blip2.adapter, prompt, answer)[:-1]  # the end says nothing about the picture
     image_embeds = blip2.see(image).image_embeds.detach()
     with torch.enable_grad(), watch_cross_attention(blip2.model.qformer) as weights:
-        ids, mask = blip2.tokenize_for_qformer([blip2.template.qformer_question(question, mode)])
+        ids, mask = blip2.tokenize_for_qformer([blip2.template.qformer_question(question, history, mode)])
         # With a leaf at the very beginning the weights have gradients even where all parts are frozen.
         visual_prompt = blip2.model.project(blip2.model.query(image_embeds.requires_grad_(), ids, mask))
         inputs = blip2.adapter.prompt_inputs(visual_prompt, [prompt])

@@ -93,9 +93,9 @@ def explain_and_watch(
     """As `explain`, and where each query looked on the way; the Q-Former runs once for both."""
     question = check_question(question)
     seen = blip2.see(image)
-    found, looked = watched_prompt(blip2, seen, question, mode)
+    found, looked = watched_prompt(blip2, seen, question, history, mode)
     visual_prompt = found[0]  # (Q, Dl)
-    prompt, asked = blip2.prompt(question, history, mode), blip2.template.qformer_question(question, mode)
+    prompt, asked = blip2.prompt(question, history, mode), blip2.template.qformer_question(question, history, mode)
     size, width = blip2.image_processor.image_size, blip2.model.query_tokens.shape[-1]
     read = blip2.qformer_tokenizer(asked).input_ids if blip2.qformer_tokenizer else []
     stations = (

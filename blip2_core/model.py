@@ -219,7 +219,7 @@ class Blip2:
             SettingsError: an unknown mode.
         """
         settings = settings or self.answer_settings(mode)
-        return generate_text(self.adapter, self._asked([image], [question], history, mode), settings)[0]
+        return generate_text(self.adapter, self._asked([image], [question], [history], mode), settings)[0]
 
     def stream(
         self,
@@ -238,7 +238,7 @@ class Blip2:
             SettingsError: beams, which have nothing to show before the end.
         """
         settings = settings or replace(self.answer_settings(mode), num_beams=1)
-        return stream_text(self.adapter, self._asked([image], [question], history, mode), settings)
+        return stream_text(self.adapter, self._asked([image], [question], [history], mode), settings)
 
     def ask_batch(
         self,
@@ -246,11 +246,16 @@ class Blip2:
         questions: Sequence[str],
         settings: AnswerSettings | None = None,
         *,
+        histories: Sequence[Sequence[Turn]] | None = None,
         mode: str | None = None,
     ) -> list[str]:
-        """Answer one question about each picture, all at once; the same answers as one by one."""
+        """Answer one question about each picture, all at once; the same answers as one by one.
+
+        `histories` are the earlier questions and their answers, for each picture; left out, there are none.
+        """
         settings = settings or self.answer_settings(mode)
-        return generate_text(self.adapter, self._asked(images, questions, (), mode), settings)
+        histories = [()] * len(questions) if histories is None else histories
+        return generate_text(self.adapter, self._asked(images, questions, histories, mode), settings)
 
     def caption(self, image: "ImageSource | SeenImage", settings: AnswerSettings | None = None) -> str:
         """Describe a picture with the model's own caption prompt; without settings, as its family does."""
@@ -300,12 +305,12 @@ class Blip2:
         self,
         images: "Sequence[ImageSource | SeenImage]",
         questions: Sequence[str],
-        history: Sequence[Turn],
+        histories: Sequence[Sequence[Turn]],
         mode: str | None,
     ) -> PromptInputs:
-        asked = [check_question(question) for question in questions]
-        prompts = [self.prompt(question, history, mode) for question in asked]
-        read = [self.template.qformer_question(question, mode) for question in asked]
+        asked = [(check_question(question), turns) for question, turns in zip(questions, histories, strict=True)]
+        prompts = [self.prompt(question, turns, mode) for question, turns in asked]
+        read = [self.template.qformer_question(question, turns, mode) for question, turns in asked]
         return self._inputs([self.see(image) for image in images], read, prompts)
 
     @freed_when_full()

@@ -54,7 +54,7 @@ def test_where_the_queries_looked_comes_from_the_very_pass_that_is_explained(bli
 def test_the_road_is_the_one_of_the_answer_with_its_turns_and_its_mode(blip2, mode):
     """The page once put the question for both readers together itself, for a mode and turns had no place here."""
     history = [("what is this?", "a boat")]
-    prompt, read = blip2.prompt(QUESTION, history, mode), blip2.template.qformer_question(QUESTION, mode)
+    prompt, read = blip2.prompt(QUESTION, history, mode), blip2.template.qformer_question(QUESTION, history, mode)
     found, looked = explain_and_watch(blip2, picture(), QUESTION, history=history, mode=mode)
     shapes = {station.name: station.shape for station in found.stations}
     asked = len(blip2.qformer_tokenizer(read).input_ids) if blip2.qformer_tokenizer else 0
@@ -67,7 +67,8 @@ def test_the_road_is_the_one_of_the_answer_with_its_turns_and_its_mode(blip2, mo
 
 def test_in_short_mode_the_words_are_those_of_the_pass_that_answers(blip2):
     short, plain = (explain(blip2, picture(), QUESTION, mode=mode).nearest_words for mode in ("short", None))
-    reads_the_form = blip2.template.qformer_question(QUESTION, "short") != QUESTION and blip2.model.qformer.reads_text
+    told = blip2.template.qformer_question(QUESTION, mode="short")
+    reads_the_form = told != QUESTION and blip2.model.qformer.reads_text
     assert (short != plain) == reads_the_form
 
 

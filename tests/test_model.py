@@ -1,6 +1,7 @@
 """The model and its front: one see, many questions; batches; captions; what is read where, and what is refused."""
 
 import io
+from dataclasses import replace
 
 import families
 import pytest
@@ -87,7 +88,16 @@ def test_captions_of_a_batch_are_the_captions_one_by_one(plain):
     assert plain.caption_batch(images, SHORT) == [plain.caption(image, SHORT) for image in images]
 
 
-def test_the_history_is_read_by_the_language_model_and_not_by_the_q_former(blip2, monkeypatch):
+def test_a_batch_may_have_conversations_of_its_own(blip2):
+    images, questions, histories = [picture(0), picture(1)], ["What?", "Why?"], [[("Where?", "a boat")], []]
+    alone = [blip2.ask(*asked[:2], SHORT, asked[2]) for asked in zip(images, questions, histories, strict=True)]
+    assert blip2.ask_batch(images, questions, SHORT, histories=histories) == alone
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_the_history_is_read_by_the_language_model_and_by_a_q_former_that_was_taught_to(blip2, taught, monkeypatch):
+    told = replace(blip2.template, qformer_turn="{question} {answer} " if taught else "")
+    monkeypatch.setattr(blip2.adapter, "template", told)
     prompts: list[str] = []
     questions: list[torch.Tensor] = []
     tokenize = type(blip2.adapter).tokenize
@@ -100,7 +110,8 @@ def test_the_history_is_read_by_the_language_model_and_not_by_the_q_former(blip2
     blip2.ask(picture(), "Why?", SHORT, history=[("What?", "a boat")])
     hook.remove()
     assert prompts == ["dialog history: Question: What? Answer: a boat.\nWhy?"]
-    assert [row.tolist() for row in questions] == [blip2.qformer_tokenizer("Why?").input_ids]
+    read = "What? a boat Why?" if taught else "Why?"
+    assert [row.tolist() for row in questions] == [blip2.qformer_tokenizer(read).input_ids]
 
 
 def test_the_q_former_reads_the_last_128_tokens_of_a_long_question(blip2):

@@ -165,7 +165,18 @@ def _write_vqa(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]
     people_asked = {split: without_broken(records, _say) for split, records in people_asked.items()}
     for split in SPLITS:
         _write(args, f"vqa-{split}", [*asked[split], *people_asked.get(split, [])])
+        _write_conversations(args, split, asked[split], people_asked.get(split, []))
     _write(args, "daquar-train", people_asked.get("train", []))  # once more by itself, to be given more weight
+
+
+def _write_conversations(
+    args: argparse.Namespace, split: str, asked: "list[Question]", people_asked: "list[Question]"
+) -> None:
+    """Conversations to learn from about all pictures; to be measured about the photographs with captions."""
+    from .conversations import conversations
+
+    told = [*asked, *people_asked] if split == "train" else asked
+    _write(args, f"chat-{split}", conversations(told, args.seed))
 
 
 def _write_names(args: argparse.Namespace, things: "list[Thing]", wordnet: "WordNet") -> None:

@@ -11,6 +11,7 @@ from ..errors import DataError
 
 SPLITS = ("train", "dev", "test")
 CLASSES = 1000  # of ImageNet
+Turn = tuple[str, str]  # a question and its answer
 Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture's width and height, 0-1
 
 
@@ -43,7 +44,7 @@ class Question:
     `answers` holds every answer that counts as right; in training the first one is the target, or those of `said`, each
     with the number of people who gave it. `shown` are classes that the picture shall show by their prototypes, in a
     lesson about classes that have no picture. `box` is where the thing asked about is: left, top, right, bottom as
-    shares of the picture's width and height.
+    shares of the picture's width and height. `history` is what was asked and answered before.
     """
 
     image: str
@@ -54,6 +55,7 @@ class Question:
     shown: tuple[ShownClass, ...] = ()
     box: Box | None = None
     said: dict[str, int] | None = None
+    history: tuple[Turn, ...] = ()
 
 
 def read_box(value: object, where: str) -> Box:
@@ -80,6 +82,18 @@ def _read_one_shown(value: dict[str, Any], where: str) -> ShownClass:
     return ShownClass(number, None if box is None else read_box(box, where))
 
 
+def read_history(record: dict[str, Any], where: str) -> tuple[Turn, ...]:
+    """What a JSON record says was asked and answered before; raises `DataError`, which names `where`."""
+    history = record.get("history", [])
+    if not (isinstance(history, list) and all(map(_is_turn, history))):
+        raise DataError(f"{where}: history: expected a list of [question, answer], got {history!r:.80}.")
+    return tuple((asked, answered) for asked, answered in history)
+
+
+def _is_turn(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(text, str) and text.strip() for text in value)
+
+
 def write_records(file: Path, records: Iterable[Caption | Question]) -> int:
     """Write one JSON object a line, all or nothing, and return how many."""
     lines = [record_line(record) for record in records]
@@ -104,7 +118,14 @@ def read_questions(file: Path) -> list[Question]:
     """Read back a file of questions that `write_records` wrote."""
     records = (json.loads(line) for _, line in read_lines(file))
     return [
-        Question(**{**record, "answers": tuple(record["answers"]), "shown": read_shown(record, str(file))})
+        Question(
+            **{
+                **record,
+                "answers": tuple(record["answers"]),
+                "shown": read_shown(record, str(file)),
+                "history": read_history(record, str(file)),
+            }
+        )
         for record in records
     ]
 

@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 def answer_questions(
     blip2: "Blip2", questions: Sequence[Question], settings: AnswerSettings, *, batch_size: int, mode: str | None = None
 ) -> list[str]:
-    """Ask every question about its picture, for answers of a mode; they come in the order of the questions."""
+    """Ask every question about its picture, after what was asked before, for answers of a mode; in their order."""
     by_picture: dict[Path, list[int]] = {}
     for index, question in enumerate(questions):
         by_picture.setdefault(question.image, []).append(index)
@@ -40,11 +40,13 @@ def answer_questions(
     for pictures in batches(list(by_picture), batch_size):
         seen = see_pictures(blip2, pictures)
         asked = [index for picture in pictures for index in by_picture[picture]]
-        asked.sort(key=lambda index: len(questions[index].question))
+        asked.sort(key=lambda index: len(str(questions[index].history)) + len(questions[index].question))
         for batch in batches(asked, batch_size):
             images = [seen[questions[index].image] for index in batch]
             texts = [questions[index].question for index in batch]
-            for index, answer in zip(batch, blip2.ask_batch(images, texts, settings, mode=mode), strict=True):
+            histories = [questions[index].history for index in batch]
+            told = blip2.ask_batch(images, texts, settings, histories=histories, mode=mode)
+            for index, answer in zip(batch, told, strict=True):
                 answers[index] = answer
             notes.count(len(batch))
     return answers

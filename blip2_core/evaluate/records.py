@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..datasets.record_files import Box, read_box
+from ..datasets.record_files import Box, Turn, read_box, read_history
 from ..errors import DataError, ImageError, QuestionError
 
-TASKS = ("caption", "vqa", "name", "instruct", "pointing")
+TASKS = ("caption", "vqa", "chat", "name", "instruct", "pointing")
 MAKE_THEM = "Make the files with: python -m blip2_core data --help"
 NAMED_PICTURES = 3  # so many of the pictures that do not open are named in the message
 UNNAMED = "unnamed"  # the source of a record that does not say it, and the kind of such a question
@@ -29,6 +29,7 @@ class Question:
         kind: kind of question, e.g. "colour"; results are given by kind.
         source: where the record comes from, e.g. "daquar"; results are given by source.
         box: where the thing asked about is; in the task pointing only.
+        history: what was asked and answered before; in the task chat only.
     """
 
     image: Path
@@ -37,6 +38,7 @@ class Question:
     kind: str
     source: str
     box: Box | None = None
+    history: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def file_of(folder: Path, task: str, split: str) -> Path:
 
 
 def read_questions(file: Path, *, boxes: bool = False) -> list[Question]:
-    """Read the questions of a vqa, name, instruct or pointing file.
+    """Read the questions of a vqa, chat, name, instruct or pointing file.
 
     Args:
         file: the file.
@@ -80,6 +82,7 @@ def read_questions(file: Path, *, boxes: bool = False) -> list[Question]:
             kind=_label(file, record, line, "kind"),
             source=_label(file, record, line, "source"),
             box=_box(file, record, line) if boxes else None,
+            history=read_history(record, f"{file.name}, line {line}"),
         )
         for line, record in _read_lines(file)
     ]

@@ -76,6 +76,16 @@ def score_vqa(
     return share_right("exact match", is_right_answer, questions, answers=answers, blind=blind, seed=seed)
 
 
+def score_chat(
+    questions: Sequence[Question], answers: Sequence[str], *, without: Sequence[str], seed: int
+) -> list[Number]:
+    """Exact match of questions in a conversation, beside that of the same words asked first."""
+    return [
+        *share_right("exact match", is_right_answer, questions, answers=answers, seed=seed),
+        *share_right("without what came before", is_right_answer, questions, answers=without, seed=seed),
+    ]
+
+
 def score_name(
     questions: Sequence[Question], answers: Sequence[str], *, train: Sequence[Question], seed: int
 ) -> list[Number]:

@@ -1,4 +1,4 @@
-"""The five tasks: which settings each is decoded with, how it is answered and scored."""
+"""The six tasks: which settings each is decoded with, how it is answered and scored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from .scoring import (
     Rule,
     is_right_answer,
     score_caption,
+    score_chat,
     score_instruct,
     score_name,
     score_vqa,
@@ -31,11 +32,12 @@ BEGINNING_ALIKE = "for questions of the same source and kind with the same first
 SETTINGS = {
     "caption": AnswerSettings(max_new_tokens=30, num_beams=5),
     "vqa": AnswerSettings(max_new_tokens=12),
+    "chat": AnswerSettings(max_new_tokens=12),
     "name": AnswerSettings(max_new_tokens=20),
     "instruct": AnswerSettings(max_new_tokens=64),
     "pointing": AnswerSettings(max_new_tokens=20),
 }
-MODES = {"vqa": "short", "name": "short", "instruct": "long", "pointing": "short"}
+MODES = {"vqa": "short", "chat": "short", "name": "short", "instruct": "long", "pointing": "short"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def settings_for(task: str, num_beams: int | None, config: Any) -> AnswerSetting
         settings = SETTINGS[task]
     elif task == "caption":
         settings = caption_settings(config)
-    elif task == "vqa":
+    elif task in ("vqa", "chat"):
         settings = answer_settings(config, MODES[task])
     else:
         settings = replace(answer_settings(config, MODES[task]), max_new_tokens=SETTINGS[task].max_new_tokens)
@@ -106,6 +108,10 @@ def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_
     answers = answer_questions(blip2, work.questions, settings, batch_size=batch_size, mode=mode)
     if work.task == "vqa":
         return _vqa_result(work, answers, seed)
+    if work.task == "chat":
+        alone = [replace(question, history=()) for question in work.questions]
+        unprepared = answer_questions(blip2, alone, settings, batch_size=batch_size, mode=mode)
+        return _chat_result(work, answers, unprepared, seed=seed)
     if work.task == "name":
         return _name_result(work, answers, seed)
     if work.task == "pointing":
@@ -136,6 +142,16 @@ def _vqa_result(work: Workload, answers: Sequence[str], seed: int) -> TaskResult
         f"blind: the answer that is right most often in training {BEGINNING_ALIKE}",
     )
     numbers = score_vqa(work.questions, answers, train=work.train, seed=seed)
+    return TaskResult(tuple(numbers), _pair_up(work.questions, answers, is_right_answer), rules)
+
+
+def _chat_result(work: Workload, answers: Sequence[str], without: Sequence[str], *, seed: int) -> TaskResult:
+    rules = (
+        "exact match: as in vqa, of questions in a conversation: up to three others about the picture, with right "
+        "answers, stand before them; a follow-up speaks by a pronoun of what the last of them was about",
+        "without what came before: the very same words, asked as a first question",
+    )
+    numbers = score_chat(work.questions, answers, without=without, seed=seed)
     return TaskResult(tuple(numbers), _pair_up(work.questions, answers, is_right_answer), rules)
 
 

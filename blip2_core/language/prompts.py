@@ -60,6 +60,8 @@ class PromptTemplate:
         caption_question: what the Q-Former reads when a caption is asked for; left out, the same as `caption`.
         short_question: the form of a question that is to be answered in a word or a few; left out, `question`.
         long_question: the form of a question that is to be answered at length; left out, `question`.
+        qformer_turn: the form in which the Q-Former reads the turn before, in front of the question, with {question}
+            and {answer}; left out, it reads the question alone.
 
     Raises:
         ConfigError: a form without its gaps, or with gaps that nothing fills.
@@ -73,6 +75,7 @@ class PromptTemplate:
     caption_question: str = ""
     short_question: str = ""
     long_question: str = ""
+    qformer_turn: str = ""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -81,7 +84,8 @@ class PromptTemplate:
         for name in ("short_question", "long_question"):
             if form := getattr(self, name):
                 _expect_gaps(name, form, ["question"])
-        _expect_gaps("turn", self.turn, ["question", "answer"])
+        for name in ("turn", *(["qformer_turn"] if self.qformer_turn else [])):
+            _expect_gaps(name, getattr(self, name), ["question", "answer"])
         _expect_gaps("history", self.history, ["turns"])
         if not self.answer_end:
             raise ConfigError('answer_end: expected the text of the token that ends an answer, got "".')
@@ -109,12 +113,17 @@ class PromptTemplate:
         pieces[-1] = pieces[-1].rstrip(" \t")  # a space at the end changes the first token of the answer
         return Prompt(*pieces)
 
-    def qformer_question(self, question: str, mode: str | None = None) -> str:
+    def qformer_question(self, question: str, history: Sequence[Turn] = (), mode: str | None = None) -> str:
         """What the Q-Former reads: the question alone, but the whole short form where the model has one of its own.
 
-        InstructBLIP's two readers were always given the same instruction.
+        InstructBLIP's two readers were always given the same instruction. A model whose Q-Former was taught to reads
+        the turn before, too, for that may say what "it" is.
         """
-        return str(self.render(question, mode=mode)) if mode == "short" and self.short_question else question
+        read = str(self.render(question, mode=mode)) if mode == "short" and self.short_question else question
+        if not (history and self.qformer_turn):
+            return read
+        asked, answered = history[-1]
+        return "".join(_fill(self.qformer_turn, question=asked, answer=answered)) + read
 
     def _form(self, mode: str | None) -> str:
         return {"short": self.short_question, "long": self.long_question}.get(mode or "") or self.question
@@ -234,6 +243,7 @@ CHATML = PromptTemplate(
     answer_end="<|im_end|>",
     caption="<|im_start|>user\nDescribe the picture in one sentence.<|im_end|>\n<|im_start|>assistant\n",
     caption_question="Describe the picture in one sentence.",
+    qformer_turn="{question} {answer} ",
 )
 
 

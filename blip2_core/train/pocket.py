@@ -28,7 +28,7 @@ VIEW_BYTES = 2 * 352 * (9 * 9 + 17 * 17)  # what the trunk sees of a view, in ha
 ONE_VIEW_BELOW = 0.25  # of the full recipe: so short a training does not see a picture often
 LEAST_STEPS = 2
 COMPILED_FROM = 100  # steps; fewer take less time than compiling
-TASKS = ("caption", "vqa", "name", "instruct", "pointing")
+TASKS = ("caption", "vqa", "chat", "name", "instruct", "pointing")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Part:
 
 INSTEAD_OF_CAPTIONS = ("caption-things", "vqa")  # the first that is there
 QUESTIONS = (
-    *("vqa", "vqa", "daquar", "daquar", "daquar", "name", "name", "instruct", "instruct", "label"),
+    *("vqa", "vqa", "chat", "daquar", "daquar", "daquar", "name", "name", "instruct", "instruct", "label"),
     *("class", "class-instruct", "class-instruct", "composed", "composed-class"),
 )
 RECIPE = (

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from ..datasets.record_files import Box, ShownClass, read_box, read_shown
+from ..datasets.record_files import Box, ShownClass, Turn, read_box, read_history, read_shown
 from ..errors import DataError
 
 MOST_PACKED = 5  # records behind one visual prompt: the captions that a picture has in most collections
@@ -27,6 +28,7 @@ class Sample:
         weights: of each text; together 1 for each record.
         classes: that the picture shall show by their prototypes instead of what it shows, in all of it or in places.
         box: where the thing asked about is: left, top, right, bottom as shares of the picture's width and height.
+        history: what was asked and answered before.
     """
 
     image: Path
@@ -37,6 +39,7 @@ class Sample:
     weights: tuple[float, ...] = (1.0,)
     classes: tuple[ShownClass, ...] = ()
     box: Box | None = None
+    history: tuple[Turn, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -47,7 +50,7 @@ class Sample:
         """Whether the text stays true, and the box where it is, in a view: 0 is whole, odd ones are mirrored."""
         if self.box is not None:
             return view == 0
-        return view % 2 == 0 or not SIDES.search(f"{self.question} {self.texts}")
+        return view % 2 == 0 or not SIDES.search(f"{self.history} {self.question} {self.texts}")
 
 
 def pack(samples: Sequence[Sample]) -> list[Sample]:
@@ -55,9 +58,10 @@ def pack(samples: Sequence[Sample]) -> list[Sample]:
 
     A record that is there twice gets two: the same text behind the same visual prompt would only be read twice.
     """
-    groups: dict[tuple[Path, str | None, tuple[ShownClass, ...], Box | None], list[list[Sample]]] = {}
+    groups: dict[Any, list[list[Sample]]] = {}
     for sample in samples:
-        packs = groups.setdefault((sample.image, sample.question, sample.classes, sample.box), [])
+        alike = (sample.image, sample.question, sample.history, sample.classes, sample.box)
+        packs = groups.setdefault(alike, [])
         room = next((one for one in packs if len(one) < MOST_PACKED and sample not in one), None)
         if room is None:
             packs.append([sample])
@@ -77,11 +81,8 @@ def fingerprint_of(samples: Sequence[Sample]) -> str:
     """What a run learns from, as 16 hexadecimal digits; pictures by name, so that their folder may move."""
     digest = hashlib.sha256()
     for sample in samples:
-        digest.update(
-            repr(
-                (sample.image.name, sample.question, sample.texts, sample.weights, sample.classes, sample.box)
-            ).encode()
-        )
+        told = (sample.image.name, sample.question, sample.texts, sample.weights, sample.classes, sample.box)
+        digest.update(repr((*told, *sample.history)).encode())
     return digest.hexdigest()[:16]
 
 
@@ -138,4 +139,5 @@ def _sample(line: str, file: Path, number: int) -> Sample:
     people = sum(said.values())
     weights = tuple(number / people for number in said.values())
     source = str(record.get("source", ""))
-    return Sample(image, first, question, source, tuple(more), weights, classes, box)
+    history = read_history(record, where)
+    return Sample(image, first, question, source, tuple(more), weights, classes, box, history)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..attention_maps import patch_grid, watch_cross_attention
-from ..datasets.record_files import Box
+from ..datasets.record_files import Box, Turn
 from ..errors import SettingsError, TrainingError
 from ..model import Blip2, tokenize_questions
 from ..vision import ClassLesson, HybridViT, num_image_tokens
@@ -62,6 +62,13 @@ class Batch:
     texts: PromptedTexts | None
 
 
+Asked = tuple[str | None, tuple[Turn, ...]]  # a question, None for a caption, and what was asked before
+
+
+def _asked(sample: Sample) -> Asked:
+    return sample.question, sample.history
+
+
 class QuestionAnswering(LanguageStage):
     """Loss on the answer after the visual prompt and the question.
 
@@ -94,8 +101,8 @@ class QuestionAnswering(LanguageStage):
         self.words = embeddings.weight.detach()  # (V, Dl), frozen
         self.middle_of_words = self.words.float().mean(0)
         self.question_tokenizer = None if blip2.withholds_question else blip2.qformer_tokenizer
-        self._prompt_ids: dict[str | None, list[int]] = {}  # of each question that was read, None for a caption
-        self._answer_ids: dict[tuple[str | None, str], list[int]] = {}
+        self._prompt_ids: dict[Asked, list[int]] = {}  # of each question that was read
+        self._answer_ids: dict[tuple[Asked, str], list[int]] = {}
         self._word_ids: dict[str, list[int]] = {}  # of the words that answers say
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
@@ -108,8 +115,7 @@ class QuestionAnswering(LanguageStage):
     def collate(self, samples: Sequence[Sample], rng: random.Random, *, held_out: bool = False) -> "Batch":
         """See `Stage.collate`; of held-out samples the language model reads all."""
         read = [*range(len(samples))] if held_out else self._read_by_language_model(samples, rng)
-        questions = [sample.question or self.adapter.template.caption_question for sample in samples]
-        ids, mask = tokenize_questions(self.question_tokenizer, questions)
+        ids, mask = tokenize_questions(self.question_tokenizer, [self._read_by_qformer(sample) for sample in samples])
         boxed = [place for place, sample in enumerate(samples) if sample.box is not None]
         return Batch(
             ids=ids,
@@ -122,11 +128,21 @@ class QuestionAnswering(LanguageStage):
             texts=self._texts([samples[place] for place in read]) if read else None,
         )
 
+    def text_length(self, sample: Sample) -> int:
+        """See `Stage.text_length`; what was asked before is read too."""
+        return super().text_length(sample) + sum(len(text) for turn in sample.history for text in turn)
+
+    def _read_by_qformer(self, sample: Sample) -> str:
+        template = self.adapter.template
+        if sample.question is None:
+            return template.caption_question
+        return template.qformer_question(sample.question, sample.history)
+
     def _texts(self, samples: Sequence[Sample]) -> PromptedTexts:
         self._tokenize(samples)
         return self.prompted(
-            [self._prompt_ids[sample.question] for sample in samples],
-            [[self._answer_ids[sample.question, text] for text in sample.texts] for sample in samples],
+            [self._prompt_ids[_asked(sample)] for sample in samples],
+            [[self._answer_ids[_asked(sample), text] for text in sample.texts] for sample in samples],
             [weight for sample in samples for weight in sample.weights],
         )
 
@@ -226,15 +242,15 @@ class QuestionAnswering(LanguageStage):
         """Tokenize all that was not read before at once: one by one, it takes longer than a step on a GPU."""
         template = self.adapter.template
         prompts = {
-            question: template.caption_prompt if question is None else template.render(question)
-            for question in dict.fromkeys(sample.question for sample in samples)
+            (question, history): template.caption_prompt if question is None else template.render(question, history)
+            for question, history in dict.fromkeys(map(_asked, samples))
         }
-        new = [question for question in prompts if question not in self._prompt_ids]
-        ids = self.adapter.tokenize([prompts[question] for question in new])
+        new = [asked for asked in prompts if asked not in self._prompt_ids]
+        ids = self.adapter.tokenize([prompts[asked] for asked in new])
         self._prompt_ids.update(zip(new, ids, strict=True))
-        said = dict.fromkeys((sample.question, text) for sample in samples for text in sample.texts)
+        said = dict.fromkeys((_asked(sample), text) for sample in samples for text in sample.texts)
         unread = [answer for answer in said if answer not in self._answer_ids]
-        rows = self._rows_of_answers([(prompts[question], text) for question, text in unread])
+        rows = self._rows_of_answers([(prompts[asked], text) for asked, text in unread])
         self._answer_ids.update(zip(unread, rows, strict=True))
 
     def _rows_of_answers(self, answers: Sequence[tuple[str, str]]) -> list[list[int]]:

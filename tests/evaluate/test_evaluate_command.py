@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from blip2_core import load
 from blip2_core.__main__ import main
+from blip2_core.evaluate.tasks import settings_for
 
 WEIGHTS_NAMED = 12
 
@@ -39,6 +41,20 @@ def refused(capsys, *arguments) -> str:
 
 
 class TestRuns:
+    def test_questions_in_a_conversation_are_asked_with_it_and_without(self, evaluate, data, model_folder, tmp_path):
+        blip2, turn = load(model_folder), ("What?", "a boat")
+        seen, settings = blip2.see(data / "red.png"), settings_for("chat", None, blip2.model.config)
+        told = blip2.ask(seen, "Is it red?", settings, [turn], mode="short")
+        first = blip2.ask(seen, "Is it red?", settings, mode="short")
+        record = {"image": str(data / "red.png"), "question": "Is it red?", "history": [turn], "kind": "object"}
+        lines = [record | {"answers": [answer], "source": "x"} for answer in (told, told, first)]
+        (tmp_path / "chat-test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        assert evaluate("--out", tmp_path / "e.json", task="chat", folder=tmp_path)[0] == 0
+        numbers = json.loads((tmp_path / "e.json").read_text())["chat-test"]["numbers"]
+        assert told != first and [(number["measure"], round(number["value"], 2)) for number in numbers] == [
+            ("exact match", 0.67), ("without what came before", 0.33)
+        ]  # fmt: skip
+
     def test_three_tasks_make_one_file_and_one_table(self, evaluate, tmp_path, capsys, model_folder):
         out = tmp_path / "new" / "evaluation.json"
         for task in ("instruct", "vqa", "name"):

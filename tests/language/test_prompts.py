@@ -46,6 +46,13 @@ def test_earlier_turns_stand_in_front_and_no_full_stop_is_doubled():
     )
 
 
+def test_a_q_former_that_was_taught_to_reads_the_last_turn_too():
+    assert CHATML.qformer_question("how high?", HISTORY) == "where? It is in Paris. how high?"
+    assert CHATML.qformer_question("how high?") == "how high?"
+    assert all(template.qformer_question("how high?", HISTORY) == "how high?" for template in (OPT, T5, INSTRUCT))
+    assert INSTRUCT.qformer_question("how high?", HISTORY, "short") == "Question: how high? Short answer:"
+
+
 def test_no_space_is_left_at_the_end():
     template = PromptTemplate(question="Q: {question} A: ", turn="{question}{answer}", answer_end="\n", caption="a ")
     assert template.render(" why?  ") == "Q: why? A:"

@@ -14,7 +14,7 @@ from transformers import Blip2QFormerConfig
 from blip2_core.datasets.record_files import ShownClass
 from blip2_core.errors import DataError, TrainingError
 from blip2_core.train.pictures import Pictures
-from blip2_core.train.samples import Sample, pack, read_samples
+from blip2_core.train.samples import Sample, fingerprint_of, pack, read_samples
 from blip2_core.train.stage1 import Stage1, _draw
 from blip2_core.train.stage2 import Stage2, split_text
 from blip2_core.train.vqa import QuestionAnswering
@@ -26,16 +26,18 @@ def batch(blip2, file):
 
 
 @pytest.mark.parametrize("family", ["chatml", "opt", "llama"])
-def test_the_padded_batch_has_the_mean_loss_of_its_answers_through_the_whole_model(family, picture_folder):
+@pytest.mark.parametrize("history", [(), (("Is it a picture?", "a photo of red"), ("Which?", "red"))])
+def test_the_padded_batch_has_the_mean_loss_of_its_answers_through_the_whole_model(family, history, picture_folder):
     """`transformers`' own loss of each row, unpadded; a long answer counts no more than a short one."""
     blip2 = make_blip2(family)
     features, samples = batch(blip2, picture_folder / "vqa.jsonl")
+    samples = [replace(sample, history=history[number % 2 :]) for number, sample in enumerate(samples)]
     stage = QuestionAnswering(blip2).eval()
     losses, lengths = [], set()
     for row, sample in zip(features, samples, strict=True):
         seen = blip2.see(sample.image)
-        visual = blip2.visual_prompt([seen], [sample.question])
-        prompt = blip2.prompt(sample.question)
+        visual = blip2.visual_prompt([seen], [blip2.template.qformer_question(sample.question, sample.history)])
+        prompt = blip2.prompt(sample.question, sample.history)
         ids = blip2.adapter.tokenize([prompt])[0]
         gap = "" if prompt[-1].isspace() else " "
         whole = blip2.adapter.tokenize([f"{prompt}{gap}{sample.text}"])[0] + [blip2.adapter.eos_token_ids[0]]
@@ -235,6 +237,24 @@ def test_a_record_that_is_there_twice_gets_a_visual_prompt_each_time():
     asked = Sample(Path("one.png"), "no", "Why?")
     packed = pack([*captions, asked, *captions, asked])
     assert [sample.texts for sample in packed] == [("a", "b", "c"), ("a", "b", "c"), ("no",), ("no",)]
+
+
+def test_a_conversation_is_read_with_its_record_and_packed_by_itself(tmp_path):
+    record = {"image": "red.png", "question": "What colour is it?", "answers": ["Red."]}
+    told = record | {"history": [["What is on the left?", "A box."]]}
+    (tmp_path / "chat.jsonl").write_text(f"{json.dumps(record)}\n{json.dumps(told)}\n")
+    first, later = pack(read_samples([tmp_path / "chat.jsonl"]))
+    assert (first.history, later.history) == ((), (("What is on the left?", "A box."),))
+    assert first.may_be_shown(1) and not later.may_be_shown(1)  # mirrored, the box is on the right
+    assert fingerprint_of([first]) != fingerprint_of([later])
+
+
+@pytest.mark.parametrize("history", ["What?", [["What?"]], [["What?", ""]], [["What?", 3]]])
+def test_a_conversation_that_is_none_is_refused(history, tmp_path):
+    record = {"image": "red.png", "question": "What?", "answers": ["Red."], "history": history}
+    (tmp_path / "chat.jsonl").write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"line 1: history: expected a list of \[question, answer\], got"):
+        read_samples([tmp_path / "chat.jsonl"])
 
 
 def lesson_file(folder: Path, imagenet_class: object) -> Path:
