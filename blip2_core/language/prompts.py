@@ -56,7 +56,8 @@ class PromptTemplate:
         turn: the form of an answered question, with {question} and {answer}; it ends with what separates turns.
         answer_end: the text of the one token that ends an answer.
         caption: the complete prompt that asks for a caption.
-        history: how the answered turns stand in front of the question, with {turns}.
+        history: how the answered turns stand in front of the question, with {turns}; "" for a language model that
+            answers each question by itself.
         caption_question: what the Q-Former reads when a caption is asked for; left out, the same as `caption`.
         short_question: the form of a question that is to be answered in a word or a few; left out, `question`.
         long_question: the form of a question that is to be answered at length; left out, `question`.
@@ -86,7 +87,8 @@ class PromptTemplate:
                 _expect_gaps(name, form, ["question"])
         for name in ("turn", *(["qformer_turn"] if self.qformer_turn else [])):
             _expect_gaps(name, getattr(self, name), ["question", "answer"])
-        _expect_gaps("history", self.history, ["turns"])
+        if self.history:
+            _expect_gaps("history", self.history, ["turns"])
         if not self.answer_end:
             raise ConfigError('answer_end: expected the text of the token that ends an answer, got "".')
         if not self.caption_question:
@@ -104,7 +106,7 @@ class PromptTemplate:
         for asked, answered in history:
             turns = _join(turns, self._render_turn(asked, answered))
         pieces = [""]
-        if history:
+        if history and self.history:
             before, _, after = self.history.partition("{turns}")
             if after:
                 turns[-1] = turns[-1].rstrip(" \t")

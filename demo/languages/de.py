@@ -10,8 +10,9 @@ IN_ENGLISH = "Das Modell liest und antwortet Englisch; stell deine Fragen bitte 
 ABOUT_POCKET = (
     "<strong>Was zu erwarten ist.</strong> <em>pocket</em> ist klein genug für zwei Prozessorkerne und irrt sich oft. "
     "Am besten kann es Menschen, Hunde und Sport auf schlichten Fotos, und Arten von Dingen (eine Blume, ein Vogel, "
-    "ein Auto). Es verzählt sich, liest keinen Text, kennt niemandes Gesicht, und <strong>die Fakten, die es nennt, "
-    "können erfunden sein</strong>: Verlass dich nicht darauf."
+    "ein Auto). Es verzählt sich, liest keinen Text, kennt niemandes Gesicht, beantwortet jede Frage für sich, ohne "
+    "das vorher Gesagte, und <strong>die Fakten, die es nennt, können erfunden sein</strong>: Verlass dich nicht "
+    "darauf."
 )
 ABOUT_MODEL = (
     "<strong>Was zu erwarten ist.</strong> <em>{model}</em> kann sich darin irren, was auf dem Bild ist, und "

@@ -12,8 +12,8 @@ IN_ENGLISH = ""  # other languages say here that the model reads and answers Eng
 ABOUT_POCKET = (
     "<strong>What to expect.</strong> <em>pocket</em> is small enough for two processor cores, and often wrong. It "
     "does best on people, dogs and sport in plain photographs, and on kinds of things (a flower, a bird, a car). It "
-    "miscounts, reads no text, knows nobody by face, and <strong>the facts it tells may be invented</strong>: do not "
-    "rely on them."
+    "miscounts, reads no text, knows nobody by face, answers each question by itself, without what was said before, "
+    "and <strong>the facts it tells may be invented</strong>: do not rely on them."
 )
 ABOUT_MODEL = (
     "<strong>What to expect.</strong> <em>{model}</em> can be wrong about what is in the picture, and <strong>the "

@@ -11,8 +11,8 @@ ABOUT_POCKET = (
     "equivoca "
     "a menudo. Acierta más con personas, perros y deporte en fotografías sencillas, y con clases de cosas (una "
     "flor, un "
-    "pájaro, un coche). Cuenta mal, no lee textos, no conoce ninguna cara, y <strong>los datos que cuenta pueden ser "
-    "inventados</strong>: no te fíes de ellos."
+    "pájaro, un coche). Cuenta mal, no lee textos, no conoce ninguna cara, responde a cada pregunta por sí misma, sin "
+    "lo dicho antes, y <strong>los datos que cuenta pueden ser inventados</strong>: no te fíes de ellos."
 )
 ABOUT_MODEL = (
     "<strong>Qué esperar.</strong> <em>{model}</em> puede equivocarse sobre lo que hay en la imagen, y <strong>los "

@@ -9,8 +9,9 @@ IN_ENGLISH = "Le modèle lit et répond en anglais ; pose tes questions en angla
 ABOUT_POCKET = (
     "<strong>À quoi s'attendre.</strong> <em>pocket</em> est assez petit pour deux cœurs de processeur, et se trompe "
     "souvent. Il réussit le mieux avec les gens, les chiens et le sport sur des photos simples, et avec les sortes de "
-    "choses (une fleur, un oiseau, une voiture). Il compte mal, ne lit aucun texte, ne reconnaît aucun visage, et "
-    "<strong>les faits qu'il raconte peuvent être inventés</strong> : ne t'y fie pas."
+    "choses (une fleur, un oiseau, une voiture). Il compte mal, ne lit aucun texte, ne reconnaît aucun visage, "
+    "répond à chaque question pour elle-même, sans ce qui a été dit avant, et <strong>les faits qu'il raconte "
+    "peuvent être inventés</strong> : ne t'y fie pas."
 )
 ABOUT_MODEL = (
     "<strong>À quoi s'attendre.</strong> <em>{model}</em> peut se tromper sur ce qu'il y a dans l'image, et "

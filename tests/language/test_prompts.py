@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -51,6 +52,11 @@ def test_a_q_former_that_was_taught_to_reads_the_last_turn_too():
     assert CHATML.qformer_question("how high?") == "how high?"
     assert all(template.qformer_question("how high?", HISTORY) == "how high?" for template in (OPT, T5, INSTRUCT))
     assert INSTRUCT.qformer_question("how high?", HISTORY, "short") == "Question: how high? Short answer:"
+
+
+def test_a_model_that_answers_each_question_by_itself_reads_no_earlier_turns():
+    alone = replace(OPT, history="")
+    assert alone.render("how high?", HISTORY) == OPT.render("how high?")
 
 
 def test_no_space_is_left_at_the_end():
