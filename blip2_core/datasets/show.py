@@ -73,7 +73,8 @@ def _figure(folder: Path, record: dict[str, Any]) -> str:
     answers = record.get("answers") or [record["caption"]]
     more = f'<div class="more">{html.escape(", ".join(answers[1:6]))}</div>' if answers[1:] else ""
     taught = ", ".join(f"{answer} ({number})" for answer, number in record.get("said", {}).items()) or answers[0]
-    words = f"<b>{html.escape(record.get('question', ''))}</b><br>{html.escape(taught)}{more}"
+    before = "".join(f'<div class="more">{html.escape(" ".join(turn))}</div>' for turn in record.get("history", []))
+    words = f"{before}<b>{html.escape(record.get('question', ''))}</b><br>{html.escape(taught)}{more}"
     return f"<figure>{_thumbnail(folder / record['image'])}<figcaption>{words}</figcaption></figure>"
 
 

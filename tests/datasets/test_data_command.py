@@ -121,17 +121,19 @@ def test_a_folder_without_a_language_model_is_refused_before_anything_is_made(so
     assert "has no config.json" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
-def test_a_page_shows_what_is_taught_where_people_said_several_things(tmp_path):
+def test_a_page_shows_what_is_taught_and_what_was_asked_before(tmp_path):
     record = {
         "image": "cat.png",
         "question": "Where?",
         "answers": ["Here.", "There."],
         "said": {"There.": 2, "Here.": 1},
+        "history": [["What is it?", "A <cat>."]],
     }
     Image.new("RGB", (8, 8)).save(tmp_path / "cat.png")
     (tmp_path / "asked.jsonl").write_text(json.dumps(record) + "\n")
     assert main(["data", "--show", "1", str(tmp_path / "asked.jsonl"), "--out", str(tmp_path / "page.html")]) == 0
-    assert "There. (2), Here. (1)" in (tmp_path / "page.html").read_text()
+    shown = (tmp_path / "page.html").read_text()
+    assert "There. (2), Here. (1)" in shown and "What is it? A &lt;cat&gt;.</div><b>Where?</b>" in shown
 
 
 def test_a_page_shows_records_with_their_pictures(sources, tmp_path):
