@@ -141,6 +141,8 @@ class ChatSession:
         """The latest turns that fit into the budget in front of the question; says how many did not."""
         sent, budget = list(self.history), self._budget(settings)
         adapter, prompt = self.blip2.adapter, self.blip2.prompt
+        if not adapter.template.history:  # it reads no turns, so none takes room
+            budget = None
         while sent and budget is not None and adapter.count_tokens(prompt(question, sent, mode)) > budget:
             sent.pop(0)
         self.dropped_turns = len(self.history) - len(sent)

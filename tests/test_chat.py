@@ -140,6 +140,16 @@ def test_a_budget_of_ones_own_leaves_out_even_more():
     assert (session.dropped_turns, session.notice, session.history) == (0, None, [])
 
 
+def test_where_each_question_is_answered_by_itself_no_turn_is_left_out():
+    session = ChatSession(TinyBlip2(), budget_tokens=1)
+    session.blip2.adapter.template = replace(session.blip2.adapter.template, history="")
+    session.see(1)
+    for question in ("what is it?", "why?"):
+        session.ask(question, SHORT)
+    assert (session.dropped_turns, session.notice, len(session.history)) == (0, None, 2)
+    assert session.blip2.prompts[-1] == session.blip2.prompt("why?")
+
+
 @pytest.mark.parametrize("budget", [0, 1.5, True, "many"])
 def test_a_budget_that_is_no_whole_number_is_refused(budget):
     with pytest.raises(SettingsError) as error:
