@@ -141,8 +141,6 @@ class ChatSession:
         """The latest turns that fit into the budget in front of the question; says how many did not."""
         sent, budget = list(self.history), self._budget(settings)
         adapter, prompt = self.blip2.adapter, self.blip2.prompt
-        if not adapter.template.history:  # it reads no turns, so none takes room
-            budget = None
         while sent and budget is not None and adapter.count_tokens(prompt(question, sent, mode)) > budget:
             sent.pop(0)
         self.dropped_turns = len(self.history) - len(sent)
@@ -150,6 +148,8 @@ class ChatSession:
         return sent
 
     def _budget(self, settings: AnswerSettings) -> int | None:
+        if not self.blip2.adapter.template.history:
+            return None  # no turn is read, so none takes room
         context = self.blip2.adapter.context_tokens
         if self.budget_tokens is not None or context is None:
             return self.budget_tokens

@@ -154,6 +154,7 @@ def _write_captions(args: argparse.Namespace, photographs: "list[CaptionedPhotog
 
 def _write_vqa(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]", wordnet: "WordNet | None") -> None:
     from .broken import without_broken
+    from .conversations import conversations
     from .daquar import read_daquar
     from .record_files import SPLITS
     from .vqa import caption_question_records
@@ -164,19 +165,11 @@ def _write_vqa(args: argparse.Namespace, photographs: "list[CaptionedPhotograph]
     people_asked = read_daquar(args.daquar, args.seed) if args.daquar else {}
     people_asked = {split: without_broken(records, _say) for split, records in people_asked.items()}
     for split in SPLITS:
-        _write(args, f"vqa-{split}", [*asked[split], *people_asked.get(split, [])])
-        _write_conversations(args, split, asked[split], people_asked.get(split, []))
+        everything = [*asked[split], *people_asked.get(split, [])]
+        _write(args, f"vqa-{split}", everything)
+        # Conversations are learnt about all pictures, and measured about the photographs with captions.
+        _write(args, f"chat-{split}", conversations(everything if split == "train" else asked[split], args.seed))
     _write(args, "daquar-train", people_asked.get("train", []))  # once more by itself, to be given more weight
-
-
-def _write_conversations(
-    args: argparse.Namespace, split: str, asked: "list[Question]", people_asked: "list[Question]"
-) -> None:
-    """Conversations to learn from about all pictures; to be measured about the photographs with captions."""
-    from .conversations import conversations
-
-    told = [*asked, *people_asked] if split == "train" else asked
-    _write(args, f"chat-{split}", conversations(told, args.seed))
 
 
 def _write_names(args: argparse.Namespace, things: "list[Thing]", wordnet: "WordNet") -> None:

@@ -45,10 +45,10 @@ def _of_picture(asked: Sequence[Question], draw: random.Random) -> Iterator[Ques
         if not others:
             continue
         before = others[: draw.randint(1, MOST_TURNS)]
-        leading = [other for other in others if _taken_up(question, other)]
+        leading, text = next(((other, text) for other in others if (text := _taken_up(question, other))), (None, ""))
         if leading and draw.random() < TAKEN_UP:
-            before = [*(other for other in before[1:] if other is not leading[0]), leading[0]]
-            question = replace(question, question=_taken_up(question, before[-1]), kind=FOLLOW_UP)
+            before = [*(other for other in before[1:] if other is not leading), leading]
+            question = replace(question, question=text, kind=FOLLOW_UP)
         if draw.random() < BEGIN_WITH_AND:
             question = replace(question, question=f"And {question.question[0].lower()}{question.question[1:]}")
         yield replace(question, history=tuple(_turn(other) for other in before))

@@ -105,13 +105,14 @@ def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_
         captions = caption_images(blip2, work.images, settings, batch_size=batch_size)
         return _caption_result(work, captions, blip2.template.caption_question, seed=seed)
     mode = MODES[work.task]
-    answers = answer_questions(blip2, work.questions, settings, batch_size=batch_size, mode=mode)
+    alone = [replace(question, history=()) for question in work.questions] if work.task == "chat" else []
+    asked = [*work.questions, *alone]  # together, so that each picture is seen once
+    answers = answer_questions(blip2, asked, settings, batch_size=batch_size, mode=mode)
     if work.task == "vqa":
         return _vqa_result(work, answers, seed)
     if work.task == "chat":
-        alone = [replace(question, history=()) for question in work.questions]
-        unprepared = answer_questions(blip2, alone, settings, batch_size=batch_size, mode=mode)
-        return _chat_result(work, answers, unprepared, seed=seed)
+        number = len(work.questions)
+        return _chat_result(work, answers[:number], answers[number:], seed=seed)
     if work.task == "name":
         return _name_result(work, answers, seed)
     if work.task == "pointing":

@@ -47,6 +47,12 @@ class Prompt(str):
         return self.pieces
 
 
+GAPS = {
+    "question": ["question"], "short_question": ["question"], "long_question": ["question"],
+    "turn": ["question", "answer"], "qformer_turn": ["question", "answer"], "history": ["turns"],
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class PromptTemplate:
     """The form in which one model reads questions.
@@ -81,14 +87,10 @@ class PromptTemplate:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             _expect_text(field.name, getattr(self, field.name))
-        _expect_gaps("question", self.question, ["question"])
-        for name in ("short_question", "long_question"):
-            if form := getattr(self, name):
-                _expect_gaps(name, form, ["question"])
-        for name in ("turn", *(["qformer_turn"] if self.qformer_turn else [])):
-            _expect_gaps(name, getattr(self, name), ["question", "answer"])
-        if self.history:
-            _expect_gaps("history", self.history, ["turns"])
+        for name, gaps in GAPS.items():
+            form = getattr(self, name)
+            if form or name in ("question", "turn"):
+                _expect_gaps(name, form, gaps)
         if not self.answer_end:
             raise ConfigError('answer_end: expected the text of the token that ends an answer, got "".')
         if not self.caption_question:

@@ -76,7 +76,8 @@ class Stage(nn.Module):
 
     def text_length(self, sample: Sample) -> int:
         """By what texts of like length are put together."""
-        return sum(map(len, sample.texts)) + len(sample.question or "")
+        before = sum(len(text) for turn in sample.history for text in turn)
+        return before + len(sample.question or "") + sum(map(len, sample.texts))
 
     @torch.no_grad()
     def image_embeds(self, features: Tensor) -> Tensor:

@@ -128,10 +128,6 @@ class QuestionAnswering(LanguageStage):
             texts=self._texts([samples[place] for place in read]) if read else None,
         )
 
-    def text_length(self, sample: Sample) -> int:
-        """See `Stage.text_length`; what was asked before is read too."""
-        return super().text_length(sample) + sum(len(text) for turn in sample.history for text in turn)
-
     def _read_by_qformer(self, sample: Sample) -> str:
         template = self.adapter.template
         if sample.question is None:
