@@ -101,15 +101,17 @@ class Blip2Model(PreTrainedModel):
         """Station 3: what the queries read in the picture, told the question.
 
         Args:
-            image_embeds: (B, N, Dv) floats from `encode_image`.
+            image_embeds: (B, N, Dv) floats from `encode_image`; with questions also (G, N, Dv), where each of G
+                pictures is asked B / G questions in turn.
             qformer_input_ids: (B, Tq) the question in the Q-Former's vocabulary; None without one.
             qformer_attention_mask: (B, Tq), 1 where there is text.
 
         Returns:
             query_output: (B, Q, Dq) floats.
         """
+        rows = len(image_embeds) if qformer_input_ids is None else len(qformer_input_ids)
         hidden = self.qformer(
-            self.query_tokens.expand(len(image_embeds), -1, -1),
+            self.query_tokens.expand(rows, -1, -1),
             image_embeds,
             input_ids=qformer_input_ids,
             attention_mask=qformer_attention_mask,

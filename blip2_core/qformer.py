@@ -78,14 +78,19 @@ class MultiHeadAttention(nn.Module):
         return hidden.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, heads, length, Dq / heads)
 
     def forward(self, hidden: Tensor, source: Tensor, pairs: Tensor | None) -> Tensor:
+        each = len(hidden) // len(source)
         attended = F.scaled_dot_product_attention(
             self._split(self.query(hidden)),
-            self._split(self.key(source)),
-            self._split(self.value(source)),
+            _repeated(self._split(self.key(source)), each),
+            _repeated(self._split(self.value(source)), each),
             attn_mask=pairs,
             dropout_p=self.dropout if self.training else 0.0,
         )
         return attended.transpose(1, 2).flatten(2)  # (B, length, Dq)
+
+
+def _repeated(tensor: Tensor, times: int) -> Tensor:
+    return tensor if times == 1 else tensor.repeat_interleave(times, dim=0)
 
 
 class ResidualOutput(nn.Module):
@@ -238,7 +243,8 @@ class QFormer(nn.Module):
 
         Args:
             query_tokens: (B, Q, Dq) learned queries; None reads text alone.
-            image_embeds: (B, N, Dv) image tokens for the cross-attention; None with text alone.
+            image_embeds: (B, N, Dv) image tokens for the cross-attention, or (G, N, Dv) of fewer pictures, each for
+                B / G rows in turn; None with text alone.
             input_ids: (B, T) text in the Q-Former's own vocabulary; None without text.
             attention_mask: (B, T), 1 where there is text; all ones if None.
             mask: who may look at whom.
@@ -258,6 +264,10 @@ class QFormer(nn.Module):
             expect_shape("image_embeds", image_embeds, "B N Dv", Dv=self.config.encoder_hidden_size)
             image_embeds = image_embeds.to(self.dtype)
         hidden = self._embed(query_tokens, input_ids)
+        if image_embeds is not None and (not len(image_embeds) or len(hidden) % len(image_embeds)):
+            raise ShapeError(
+                f"image_embeds: expected {len(hidden)} pictures or a divisor of it, got {len(image_embeds)}."
+            )
         if attention_mask is None:
             attention_mask = torch.ones(hidden.shape[0], hidden.shape[1] - num_queries, device=hidden.device)
         pairs = allowed_pairs(mask, num_queries=num_queries, text_mask=attention_mask)

@@ -96,7 +96,7 @@ def test_a_batch_may_have_conversations_of_its_own(blip2):
 
 @pytest.mark.parametrize("taught", [False, True])
 def test_the_history_is_read_by_the_language_model_and_by_a_q_former_that_was_taught_to(blip2, taught, monkeypatch):
-    told = replace(blip2.template, qformer_turn="{question} {answer} " if taught else "")
+    told = replace(blip2.template, qformer_turn=" - {question} {answer}" if taught else "")
     monkeypatch.setattr(blip2.adapter, "template", told)
     prompts: list[str] = []
     questions: list[torch.Tensor] = []
@@ -110,7 +110,7 @@ def test_the_history_is_read_by_the_language_model_and_by_a_q_former_that_was_ta
     blip2.ask(picture(), "Why?", SHORT, history=[("What?", "a boat")])
     hook.remove()
     assert prompts == ["dialog history: Question: What? Answer: a boat.\nWhy?"]
-    read = "What? a boat Why?" if taught else "Why?"
+    read = "Why? - What? a boat" if taught else "Why?"
     assert [row.tolist() for row in questions] == [blip2.qformer_tokenizer(read).input_ids]
 
 

@@ -168,6 +168,19 @@ def test_a_batch_is_its_rows_one_by_one(qformer):
     torch.testing.assert_close(batch[1, : QUERIES + 2], second, rtol=1e-6, atol=1e-5)
 
 
+def test_several_questions_about_a_picture_are_read_as_each_beside_its_own_copy(qformer):
+    pictures, queries = noise(2, 5, DV), noise(1, QUERIES, WIDTH).expand(6, -1, -1)
+    ids = torch.arange(24).view(6, 4)
+    together = qformer(queries, pictures, input_ids=ids)
+    torch.testing.assert_close(together, qformer(queries, pictures[[0, 0, 0, 1, 1, 1]], input_ids=ids))
+
+
+@pytest.mark.parametrize("pictures", [0, 4, 12])
+def test_pictures_that_the_questions_cannot_be_shared_among_are_refused(qformer, pictures):
+    with pytest.raises(ShapeError, match=f"image_embeds: expected 6 pictures or a divisor of it, got {pictures}"):
+        read(qformer, noise(6, QUERIES, WIDTH), noise(pictures, 5, DV), IDS.expand(6, -1))
+
+
 def test_a_q_former_without_text_branch_has_no_word_of_it_in_its_weights():
     plain = make_qformer(Blip2QFormerConfig)
     state = plain.state_dict()

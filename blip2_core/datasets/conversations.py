@@ -1,9 +1,11 @@
 """Questions in a conversation: what was asked about the picture before stands in front of them.
 
-Half of them take up the thing that was just spoken of by a pronoun: "What is the dog doing?" "Running." "And what color
-is it?" Then the answer is right only if what was said before was understood; in the others it must not disturb.
+Many of them go on with what was just spoken of, and only then is it clear what is asked. A *follow-up* takes it up by a
+pronoun: "What is the dog doing?" "Running." "And what color is it?" An *ellipsis* leaves out what stays the same: "What
+color is the dog?" "Brown." "And the ball?" In the others what was said before must not disturb.
 """
 
+import os
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -14,14 +16,18 @@ from .record_files import Question, Turn
 
 MOST_OF_A_PICTURE = 3
 MOST_TURNS = 3
-TAKEN_UP = 0.7  # of the questions that can take up what was said before
+GOING_ON = 0.7  # of the questions that can go on with what was said before
+CHAINED = 0.4  # of these, where another question can go on with it in between
 BEGIN_WITH_AND = 0.3
 FOLLOW_UP = "follow-up"  # the kind of a question with a pronoun
+ELLIPSIS = "ellipsis"  # and of one that leaves out what stays the same
+LEAST_LEFT_OUT = 2  # words
 ABOUT_THE_SUBJECT = ("activity", "place", "colour", "worn")  # kinds whose answer names nothing that "it" could mean
 BEHIND = r"(?=\?| [a-z]+ing\b| (?:in|on|at)\b)"  # what follows the whole name of a thing
 SUBJECT = re.compile(rf"\bthe ([a-z]+(?: [a-z]+)??)(?:'s\b|{BEHIND})")
 EXISTING = re.compile(r"^(?:Is there|Can you see|Do you see) an? ([a-z]+(?: [a-z]+)?)(?: in the picture)?\?$")
 ANSWERED = re.compile(r"^(?:An? )?([a-z]+(?: [a-z]+)?)\.$", re.IGNORECASE)
+NAME = re.compile(r"^[a-z]+('s)?( (?!in |on |at )[a-z]+)?(?<!ing)$")  # of a thing, or whose
 HE, SHE = lexicon.MEN | lexicon.BOYS, lexicon.WOMEN | lexicon.GIRLS
 
 
@@ -44,14 +50,43 @@ def _of_picture(asked: Sequence[Question], draw: random.Random) -> Iterator[Ques
         others = [other for other in draw.sample(asked, len(asked)) if other.question != question.question]
         if not others:
             continue
-        before = others[: draw.randint(1, MOST_TURNS)]
-        leading, text = next(((other, text) for other in others if (text := _taken_up(question, other))), (None, ""))
-        if leading and draw.random() < TAKEN_UP:
-            before = [*(other for other in before[1:] if other is not leading), leading]
-            question = replace(question, question=text, kind=FOLLOW_UP)
-        if draw.random() < BEGIN_WITH_AND:
-            question = replace(question, question=f"And {question.question[0].lower()}{question.question[1:]}")
-        yield replace(question, history=tuple(_turn(other) for other in before))
+        before = [_turn(other) for other in others[: draw.randint(1, MOST_TURNS)]]
+        kinds = draw.sample((FOLLOW_UP, ELLIPSIS), 2)
+        pairs = ((kind, other) for kind in kinds for other in others if _going_on(question, other, kind))
+        kind, leading = next(pairs, ("", None))
+        if leading and draw.random() < GOING_ON:
+            last = [_turn(leading), *(_in_between(question, leading, others, kind) if draw.random() < CHAINED else ())]
+            before = [*(turn for turn in before if turn not in last), *last][-max(len(before), len(last)) :]
+            text = _going_on(question, leading, kind)
+            question = replace(question, question=text, kind=kind, in_full=question.question)
+        if draw.random() < BEGIN_WITH_AND and question.kind != ELLIPSIS:
+            text, in_full = question.question, question.in_full or question.question
+            question = replace(question, question=f"And {text[0].lower()}{text[1:]}", in_full=in_full)
+        yield replace(question, history=tuple(before))
+
+
+def _in_between(question: Question, leading: Question, others: Sequence[Question], kind: str) -> list[Turn]:
+    """A turn that goes on with the leading question, too, if one does."""
+    text = _going_on(question, leading, kind)
+    found = [(_going_on(other, leading, kind), other.answers[0]) for other in others if other != leading]
+    return [turn for turn in found if turn[0] not in ("", text)][:1]
+
+
+def _going_on(question: Question, before: Question, kind: str) -> str:
+    return _taken_up(question, before) if kind == FOLLOW_UP else _shortened(question, before)
+
+
+def _shortened(question: Question, before: Question) -> str:
+    """The question without what it has in common with the one before; "" where that is not all but one thing."""
+    words, other = question.question.removesuffix("?").split(), before.question.removesuffix("?").split()
+    shared = len(os.path.commonprefix([words, other]))
+    behind = len(os.path.commonprefix([words[shared:][::-1], other[shared:][::-1]]))
+    names = [" ".join(all_words[shared : len(all_words) - behind]) for all_words in (words, other)]
+    if shared < LEAST_LEFT_OUT or not all(map(NAME.match, names)):
+        return ""
+    if words[shared - 1] in ("the", "a", "an"):
+        return f"And {words[shared - 1]} {names[0]}?"
+    return f"And how many {names[0]}?" if words[:shared] == ["How", "many"] else ""
 
 
 def _turn(question: Question) -> Turn:

@@ -44,7 +44,8 @@ class Question:
     `answers` holds every answer that counts as right; in training the first one is the target, or those of `said`, each
     with the number of people who gave it. `shown` are classes that the picture shall show by their prototypes, in a
     lesson about classes that have no picture. `box` is where the thing asked about is: left, top, right, bottom as
-    shares of the picture's width and height. `history` is what was asked and answered before.
+    shares of the picture's width and height. `history` is what was asked and answered before; where the question is
+    only understood with it, `in_full` is what it would be as a first question.
     """
 
     image: str
@@ -56,6 +57,7 @@ class Question:
     box: Box | None = None
     said: dict[str, int] | None = None
     history: tuple[Turn, ...] = ()
+    in_full: str = ""
 
 
 def read_box(value: object, where: str) -> Box:
@@ -90,6 +92,14 @@ def read_history(record: dict[str, Any], where: str) -> tuple[Turn, ...]:
     return tuple((asked, answered) for asked, answered in history)
 
 
+def read_in_full(record: dict[str, Any], where: str) -> str:
+    """The question of a JSON record as it would be asked first; "" if it does not say. Raises `DataError`."""
+    in_full = record.get("in_full", "")
+    if not isinstance(in_full, str):
+        raise DataError(f"{where}: in_full: expected the question as a text, got {in_full!r:.80}.")
+    return in_full
+
+
 def _is_turn(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(text, str) and text.strip() for text in value)
 
@@ -103,7 +113,7 @@ def write_records(file: Path, records: Iterable[Caption | Question]) -> int:
 
 def record_line(record: Caption | Question) -> str:
     """A record as one JSON object, without what it does not have."""
-    there = {name: value for name, value in asdict(record).items() if value not in (None, ())}
+    there = {name: value for name, value in asdict(record).items() if value not in (None, (), "")}
     return json.dumps(there, ensure_ascii=False)
 
 

@@ -74,7 +74,8 @@ def _figure(folder: Path, record: dict[str, Any]) -> str:
     more = f'<div class="more">{html.escape(", ".join(answers[1:6]))}</div>' if answers[1:] else ""
     taught = ", ".join(f"{answer} ({number})" for answer, number in record.get("said", {}).items()) or answers[0]
     before = "".join(f'<div class="more">{html.escape(" ".join(turn))}</div>' for turn in record.get("history", []))
-    words = f"{before}<b>{html.escape(record.get('question', ''))}</b><br>{html.escape(taught)}{more}"
+    in_full = f" ({html.escape(record['in_full'])})" if record.get("in_full") else ""
+    words = f"{before}<b>{html.escape(record.get('question', ''))}</b>{in_full}<br>{html.escape(taught)}{more}"
     return f"<figure>{_thumbnail(folder / record['image'])}<figcaption>{words}</figcaption></figure>"
 
 

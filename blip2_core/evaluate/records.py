@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..datasets.record_files import Box, Turn, read_box, read_history
+from ..datasets.record_files import Box, Turn, read_box, read_history, read_in_full
 from ..errors import DataError, ImageError, QuestionError
 
 TASKS = ("caption", "vqa", "chat", "name", "instruct", "pointing")
@@ -30,6 +30,7 @@ class Question:
         source: where the record comes from, e.g. "daquar"; results are given by source.
         box: where the thing asked about is; in the task pointing only.
         history: what was asked and answered before; in the task chat only.
+        in_full: what would be asked without it; in the task chat only, "" where that is the question itself.
     """
 
     image: Path
@@ -39,6 +40,7 @@ class Question:
     source: str
     box: Box | None = None
     history: tuple[Turn, ...] = ()
+    in_full: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def read_questions(file: Path, *, boxes: bool = False) -> list[Question]:
             source=_label(file, record, line, "source"),
             box=_box(file, record, line) if boxes else None,
             history=read_history(record, f"{file.name}, line {line}"),
+            in_full=read_in_full(record, f"{file.name}, line {line}"),
         )
         for line, record in _read_lines(file)
     ]

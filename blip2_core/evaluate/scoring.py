@@ -77,12 +77,18 @@ def score_vqa(
 
 
 def score_chat(
-    questions: Sequence[Question], answers: Sequence[str], *, without: Sequence[str], seed: int
+    questions: Sequence[Question],
+    answers: Sequence[str],
+    *,
+    without: Sequence[str],
+    in_full: Sequence[str],
+    seed: int,
 ) -> list[Number]:
-    """Exact match of questions in a conversation, beside that of the same words asked first."""
+    """Exact match in a conversation, beside that of the same words and of the question in full, asked first."""
     return [
         *share_right("exact match", is_right_answer, questions, answers=answers, seed=seed),
         *share_right("without what came before", is_right_answer, questions, answers=without, seed=seed),
+        *share_right("in full", is_right_answer, questions, answers=in_full, seed=seed),
     ]
 
 

@@ -105,14 +105,11 @@ def run_task(blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_
         captions = caption_images(blip2, work.images, settings, batch_size=batch_size)
         return _caption_result(work, captions, blip2.template.caption_question, seed=seed)
     mode = MODES[work.task]
-    alone = [replace(question, history=()) for question in work.questions] if work.task == "chat" else []
-    asked = [*work.questions, *alone]  # together, so that each picture is seen once
-    answers = answer_questions(blip2, asked, settings, batch_size=batch_size, mode=mode)
+    if work.task == "chat":
+        return _chat_result(work, *_ask_three_ways(blip2, work, settings, batch_size=batch_size), seed=seed)
+    answers = answer_questions(blip2, work.questions, settings, batch_size=batch_size, mode=mode)
     if work.task == "vqa":
         return _vqa_result(work, answers, seed)
-    if work.task == "chat":
-        number = len(work.questions)
-        return _chat_result(work, answers[:number], answers[number:], seed=seed)
     if work.task == "name":
         return _name_result(work, answers, seed)
     if work.task == "pointing":
@@ -146,13 +143,30 @@ def _vqa_result(work: Workload, answers: Sequence[str], seed: int) -> TaskResult
     return TaskResult(tuple(numbers), _pair_up(work.questions, answers, is_right_answer), rules)
 
 
-def _chat_result(work: Workload, answers: Sequence[str], without: Sequence[str], *, seed: int) -> TaskResult:
+def _ask_three_ways(
+    blip2: "Blip2", work: Workload, settings: AnswerSettings, *, batch_size: int
+) -> tuple[list[str], list[str], list[str]]:
+    """Answers in the conversation, without what came before, and to the question in full."""
+    alone = [replace(question, history=()) for question in work.questions]
+    in_full = [replace(question, question=question.in_full or question.question) for question in alone]
+    distinct = [*dict.fromkeys([*work.questions, *alone, *in_full])]  # together, so that each picture is seen once
+    told = answer_questions(blip2, distinct, settings, batch_size=batch_size, mode=MODES["chat"])
+    answers = dict(zip(distinct, told, strict=True))
+    conversation, without, full = ([answers[one] for one in asked] for asked in (work.questions, alone, in_full))
+    return conversation, without, full
+
+
+def _chat_result(
+    work: Workload, answers: Sequence[str], without: Sequence[str], in_full: Sequence[str], *, seed: int
+) -> TaskResult:
     rules = (
         "exact match: as in vqa, of questions in a conversation: up to three others about the picture, with right "
-        "answers, stand before them; a follow-up speaks by a pronoun of what the last of them was about",
+        "answers, stand before them; a follow-up takes up by a pronoun what they were about, an ellipsis leaves out "
+        "what stays the same",
         "without what came before: the very same words, asked as a first question",
+        "in full: asked as a first question that says what is meant",
     )
-    numbers = score_chat(work.questions, answers, without=without, seed=seed)
+    numbers = score_chat(work.questions, answers, without=without, in_full=in_full, seed=seed)
     return TaskResult(tuple(numbers), _pair_up(work.questions, answers, is_right_answer), rules)
 
 

@@ -20,6 +20,9 @@ from ..errors import ConfigError, QuestionError
 
 FILE_NAME = "chat_prompt.json"
 MAX_QUESTION_CHARACTERS = 4_000
+QFORMER_TURNS = 2  # that a Q-Former reads at most behind the question
+QFORMER_TURN_CHARACTERS = 150  # of the answer in such a turn
+QFORMER_CHARACTERS = 330  # of a question with its turns, or they would not be read to the end
 _GAP = re.compile(r"\{(question|answer|turns)\}")
 
 Turn = tuple[str, str]  # a question and the answer it got
@@ -67,8 +70,8 @@ class PromptTemplate:
         caption_question: what the Q-Former reads when a caption is asked for; left out, the same as `caption`.
         short_question: the form of a question that is to be answered in a word or a few; left out, `question`.
         long_question: the form of a question that is to be answered at length; left out, `question`.
-        qformer_turn: the form in which the Q-Former reads the turn before, in front of the question, with {question}
-            and {answer}; left out, it reads the question alone.
+        qformer_turn: the form in which the Q-Former reads the last turns behind the question, with {question} and
+            {answer}; left out, it reads the question alone.
 
     Raises:
         ConfigError: a form without its gaps, or with gaps that nothing fills.
@@ -121,13 +124,19 @@ class PromptTemplate:
         """What the Q-Former reads: the question alone, but the whole short form where the model has one of its own.
 
         InstructBLIP's two readers were always given the same instruction. A model whose Q-Former was taught to reads
-        the turn before, too, for that may say what "it" is.
+        the last turns, too, for they may say what "it" is: the latest first, as far as they fit, with the beginnings of
+        long answers.
         """
         read = str(self.render(question, mode=mode)) if mode == "short" and self.short_question else question
-        if not (history and self.qformer_turn):
+        if not self.qformer_turn:
             return read
-        asked, answered = history[-1]
-        return "".join(_fill(self.qformer_turn, question=asked, answer=answered)) + read
+        for asked, answered in [*history][: -QFORMER_TURNS - 1 : -1]:
+            answered = answered[:QFORMER_TURN_CHARACTERS]
+            longer = read + "".join(_fill(self.qformer_turn, question=asked, answer=answered))
+            if len(longer) > QFORMER_CHARACTERS:
+                break
+            read = longer
+        return read
 
     def _form(self, mode: str | None) -> str:
         return {"short": self.short_question, "long": self.long_question}.get(mode or "") or self.question
@@ -247,7 +256,7 @@ CHATML = PromptTemplate(
     answer_end="<|im_end|>",
     caption="<|im_start|>user\nDescribe the picture in one sentence.<|im_end|>\n<|im_start|>assistant\n",
     caption_question="Describe the picture in one sentence.",
-    qformer_turn="{question} {answer} ",
+    qformer_turn=" - {question} {answer}",
 )
 
 

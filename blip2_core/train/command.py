@@ -1,4 +1,4 @@
-"""`python -m blip2_core train vision | stage1 | stage2 | vqa`: one stage of training, from the command line."""
+"""`python -m blip2_core train vision | stage1 | stage2 | vqa | turns`: one stage of training, from the command line."""
 
 import argparse
 from pathlib import Path
@@ -19,6 +19,7 @@ STAGES = {
     "stage1": "contrastive, matching and grounded generation, without a language model",
     "stage2": "language modelling (decoder-only) or prefix language modelling (encoder-decoder)",
     "vqa": "questions and answers; the Q-Former reads the question",
+    "turns": "the Q-Former reads what was asked before, too",
 }
 NEW = "new"
 
@@ -192,6 +193,7 @@ def _validation(args: argparse.Namespace, blip2: "Blip2", *, bf16: bool) -> "Val
 def _build_stage(args: argparse.Namespace, blip2: "Blip2", samples: "list[Sample]") -> "Stage":
     from .stage1 import Stage1
     from .stage2 import Stage2
+    from .turns import Turns
     from .vision import VisionStage
     from .vqa import QuestionAnswering
 
@@ -205,6 +207,8 @@ def _build_stage(args: argparse.Namespace, blip2: "Blip2", samples: "list[Sample
         return VisionStage(blip2, samples)
     if args.stage == "vqa":
         return QuestionAnswering(blip2, answer_queries=args.answer_queries, language_batch=args.language_batch)
+    if args.stage == "turns":
+        return Turns(blip2, samples)
     return {"stage1": Stage1, "stage2": Stage2}[args.stage](blip2)
 
 

@@ -42,6 +42,7 @@ class Part:
         batch_size: samples a step, or visual prompts where texts are packed.
         learning_rate: at its highest.
         warmup: steps.
+        needs: name of the training file without which the stage is left out.
     """
 
     stage: str
@@ -50,11 +51,12 @@ class Part:
     batch_size: int
     learning_rate: float
     warmup: int
+    needs: str = ""
 
 
 INSTEAD_OF_CAPTIONS = ("caption-things", "vqa")  # the first that is there
 QUESTIONS = (
-    *("vqa", "vqa", "chat", "daquar", "daquar", "daquar", "name", "name", "instruct", "instruct", "label"),
+    *("vqa", "vqa", "daquar", "daquar", "daquar", "name", "name", "instruct", "instruct", "label"),
     *("class", "class-instruct", "class-instruct", "composed", "composed-class"),
 )
 RECIPE = (
@@ -62,8 +64,9 @@ RECIPE = (
     Part("stage1", ("caption",), 200, 80, 5e-4, 80),
     Part("stage2", ("caption",), 300, 64, 6e-4, 60),
     Part("vqa", ("caption", "caption", "caption-things", *QUESTIONS), 3400, 64, 6e-4, 60),
+    Part("turns", ("chat", "caption", "caption-things", *QUESTIONS), 850, 16, 1e-3, 50, needs="chat"),
 )
-RECIPE_MINUTES = 480  # of training on two cores with AMX: 160 with one scale, and a step takes three times as long
+RECIPE_MINUTES = 520  # of training on two cores with AMX: 160 with one scale, and a step takes three times as long
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -93,12 +96,13 @@ def run(args: argparse.Namespace) -> int:
     run_once(args.out, "data", _data_command(args), dry_run=args.dry_run)
     if not args.dry_run:
         _expect_room_for_features(args)
-    for part, command in _stage_commands(args):
+    recipe = _recipe(args)
+    for part, command in _stage_commands(args, recipe):
         files = training_files(part, args.out, dry_run=args.dry_run)
         run_once(args.out, part.stage, command, inputs=files, dry_run=args.dry_run)
     pocket = args.out / "pocket"
     if not args.dry_run:
-        shutil.copytree(args.out / RECIPE[-1].stage / "model", pocket, dirs_exist_ok=True)
+        shutil.copytree(args.out / recipe[-1].stage / "model", pocket, dirs_exist_ok=True)
     for task in TASKS:
         asked = args.out / "data" / f"{task}-test.jsonl"
         if args.dry_run or asked.is_file():
@@ -107,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
                 args.out, f"evaluate-{task}", _evaluate_command(args, task), inputs=inputs, dry_run=args.dry_run
             )  # fmt: skip
     if not args.dry_run:
-        write_card(pocket, [args.out / part.stage for part in RECIPE])
+        write_card(pocket, [args.out / part.stage for part in recipe])
         sys.stdout.write(f"{pocket}: finished\n")
     return 0
 
@@ -153,13 +157,19 @@ def _data_command(args: argparse.Namespace) -> list[str]:
 
 def _expect_room_for_features(args: argparse.Namespace) -> None:
     """Say before the first stage what the features of all stages take."""
-    files = {file: None for part in RECIPE for file in training_files(part, args.out, dry_run=False)}
+    files = {file: None for part in _recipe(args) for file in training_files(part, args.out, dry_run=False)}
     views = _views(args) * len(pictures_of(files))
     cached = args.out / "features" / "features.bin"
     needed = views * VIEW_BYTES - (cached.stat().st_size if cached.is_file() else 0)
     expect_room(
         cached.parent, needed, f"the features of {views:,} views", way_out="Make room, or give --out on another disk."
     )
+
+
+def _recipe(args: argparse.Namespace) -> list[Part]:
+    """The stages for which there is what they need; in a dry run all of them."""
+    data = args.out / "data"
+    return [part for part in RECIPE if args.dry_run or not part.needs or (data / f"{part.needs}-train.jsonl").is_file()]
 
 
 def _share(args: argparse.Namespace) -> float:
@@ -171,16 +181,16 @@ def _views(args: argparse.Namespace) -> int:
     return VIEWS if _share(args) >= ONE_VIEW_BELOW else 1
 
 
-def _stage_commands(args: argparse.Namespace) -> Iterator[tuple[Part, list[str]]]:
+def _stage_commands(args: argparse.Namespace, recipe: Sequence[Part]) -> Iterator[tuple[Part, list[str]]]:
     share, views, model = _share(args), _views(args), "new"
-    for part in RECIPE:
+    for part in recipe:
         steps = max(round(part.steps * share), LEAST_STEPS)
         short = replace(part, steps=steps, warmup=min(max(round(part.warmup * share), 1), steps))
         command = train_command(
             short, args.out, args.out / part.stage, model=model, seed=args.seed, dry_run=args.dry_run, views=views
         )  # fmt: skip
         compiling = ["--compile"] if steps >= COMPILED_FROM else []
-        yield part, [*command, *compiling, *(["--save-fp16"] if part is RECIPE[-1] else [])]
+        yield part, [*command, *compiling, *(["--save-fp16"] if part is recipe[-1] else [])]
         model = str(args.out / part.stage / "model")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets.record_files import Box, ShownClass, Turn, read_box, read_history, read_shown
+from ..datasets.record_files import Box, ShownClass, Turn, read_box, read_history, read_in_full, read_shown
 from ..errors import DataError
 
 MOST_PACKED = 5  # records behind one visual prompt: the captions that a picture has in most collections
@@ -29,6 +29,7 @@ class Sample:
         classes: that the picture shall show by their prototypes instead of what it shows, in all of it or in places.
         box: where the thing asked about is: left, top, right, bottom as shares of the picture's width and height.
         history: what was asked and answered before.
+        in_full: the question as it would be asked without the history; "" where that is the question itself.
     """
 
     image: Path
@@ -40,6 +41,7 @@ class Sample:
     classes: tuple[ShownClass, ...] = ()
     box: Box | None = None
     history: tuple[Turn, ...] = ()
+    in_full: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -82,7 +84,8 @@ def fingerprint_of(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for sample in samples:
         told = (sample.image.name, sample.question, sample.texts, sample.weights, sample.classes, sample.box)
-        digest.update(repr((*told, *sample.history)).encode())
+        asked = (*sample.history, *([sample.in_full] if sample.in_full else []))
+        digest.update(repr((*told, *asked)).encode())
     return digest.hexdigest()[:16]
 
 
@@ -139,5 +142,5 @@ def _sample(line: str, file: Path, number: int) -> Sample:
     people = sum(said.values())
     weights = tuple(number / people for number in said.values())
     source = str(record.get("source", ""))
-    history = read_history(record, where)
-    return Sample(image, first, question, source, tuple(more), weights, classes, box, history)
+    history, in_full = read_history(record, where), read_in_full(record, where)
+    return Sample(image, first, question, source, tuple(more), weights, classes, box, history, in_full)

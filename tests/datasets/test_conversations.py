@@ -2,7 +2,7 @@
 
 import pytest
 
-from blip2_core.datasets.conversations import FOLLOW_UP, MOST_OF_A_PICTURE, conversations
+from blip2_core.datasets.conversations import ELLIPSIS, FOLLOW_UP, MOST_OF_A_PICTURE, conversations
 from blip2_core.datasets.record_files import Question, read_questions, write_records
 
 
@@ -13,14 +13,20 @@ def ask(question, answer, kind, image="a.jpg"):
 DOING = ask("What is the dog doing?", "Running.", "activity")
 COLOUR = ask("What color is the dog?", "Brown.", "colour")
 ANIMAL = ask("What animal is in the picture?", "A dog.", "object")
+WHERE = ask("Where is the dog?", "In the snow.", "place")
 SHIRT = ask("What colour is the man's shirt?", "Red.", "colour")
 MAN = ask("Where is the man?", "On a street.", "place")
 
 
+def draws(*questions, kind):
+    """Every question of a kind that any draw makes of these."""
+    return [one for seed in range(40) for one in conversations(questions, seed) if one.kind == kind]
+
+
 def taken_up(*questions):
     """Every follow-up that any draw makes of these questions: what was said last, and the question."""
-    found = [one for seed in range(40) for one in conversations(questions, seed)]
-    return {(one.history[-1][0], one.question.removeprefix("And ").lower()) for one in found if one.kind == FOLLOW_UP}
+    found = draws(*questions, kind=FOLLOW_UP)
+    return {(one.history[-1][0], one.question.removeprefix("And ").lower()) for one in found}
 
 
 @pytest.mark.parametrize(
@@ -57,6 +63,45 @@ def test_nothing_is_taken_up_that_is_not_there_or_not_clear(before, question):
     assert before.question not in {last for last, _ in taken_up(before, question)}
 
 
+@pytest.mark.parametrize(
+    ("before", "question", "ellipsis"),
+    [
+        (DOING, ask("What is the man doing?", "Sitting.", "activity"), "And the man?"),
+        (COLOUR, ask("What color is the big ball?", "Red.", "colour"), "And the big ball?"),
+        (SHIRT, ask("What colour is the boy's shirt?", "Blue.", "colour"), "And the boy's?"),
+        (SHIRT, ask("What colour is the boy's hat?", "Blue.", "colour"), "And the boy's hat?"),
+        (ask("Is there a dog?", "No.", "yes_no"), ask("Is there an egg?", "Yes.", "yes_no"), None),  # not "And egg?"
+        (ask("Is there a dog?", "No.", "yes_no"), ask("Is there a cat?", "Yes.", "yes_no"), "And a cat?"),
+        (ask("How many dogs are there?", "Two.", "number"), ask("How many men are there?", "One.", "number"),
+         "And how many men?"),
+        (DOING, COLOUR, None),
+        (DOING, ask("What is the man wearing?", "A hat.", "worn"), None),
+        (MAN, ask("Where is the man in the red shirt?", "There.", "place"), None),
+        (MAN, ask("What is this?", "A man.", "object"), None),
+    ],
+)  # fmt: skip
+def test_an_ellipsis_leaves_out_what_stays_the_same_and_nothing_else(before, question, ellipsis):
+    found = [one for one in draws(before, question, kind=ELLIPSIS) if one.in_full == question.question]
+    assert {(one.question, one.history) for one in found} == (
+        {(ellipsis, ((before.question, before.answers[0]),))} if ellipsis else set()
+    )
+
+
+def test_a_conversation_goes_on_with_the_same_thing_for_longer_than_a_turn():
+    histories = {one.history[-2:] for one in draws(DOING, COLOUR, WHERE, kind=FOLLOW_UP)}
+    assert (("What is the dog doing?", "Running."), ("What color is it?", "Brown.")) in histories
+    cat, bird = ask("What color is the cat?", "Grey.", "colour"), ask("What color is the bird?", "Blue.", "colour")
+    histories = {(one.history[-2:], one.question) for one in draws(COLOUR, cat, bird, kind=ELLIPSIS)}
+    assert ((("What color is the dog?", "Brown."), ("And the cat?", "Grey.")), "And the bird?") in histories
+
+
+def test_what_is_not_understood_by_itself_says_what_it_is_in_full():
+    questions = [DOING, COLOUR, ANIMAL, MAN, SHIRT]
+    asked = {question.question for question in questions}
+    for one in (one for seed in range(20) for one in conversations(questions, seed)):
+        assert (one.in_full in asked and one.question not in asked) if one.in_full else one.question in asked
+
+
 def test_each_question_keeps_its_answers_and_stands_behind_others_about_its_picture():
     questions = [DOING, COLOUR, ANIMAL, MAN, SHIRT, ask("What is this?", "A cat.", "object", image="b.jpg")]
     found = conversations(questions, 0)
@@ -64,7 +109,8 @@ def test_each_question_keeps_its_answers_and_stands_behind_others_about_its_pict
     assert len(found) == MOST_OF_A_PICTURE and {one.image for one in found} == {"a.jpg"}
     turns = {(question.question, question.answers[0]) for question in questions[:-1]}
     for one in found:
-        assert 1 <= len(one.history) <= 3 and set(one.history) <= turns and one.question not in dict(one.history)
+        led = one.history[:-1] if one.kind in (FOLLOW_UP, ELLIPSIS) else one.history  # the last one may go on, too
+        assert 1 <= len(one.history) <= 3 and set(led) <= turns and one.question not in dict(one.history)
         assert one.answers in [question.answers for question in questions]
 
 

@@ -46,13 +46,17 @@ class TestRuns:
         seen, settings = blip2.see(data / "red.png"), settings_for("chat", None, blip2.model.config)
         told = blip2.ask(seen, "Is it red?", settings, [turn], mode="short")
         first = blip2.ask(seen, "Is it red?", settings, mode="short")
+        full = blip2.ask(seen, "What is red?", settings, mode="short")
         record = {"image": str(data / "red.png"), "question": "Is it red?", "history": [turn], "kind": "object"}
-        lines = [record | {"answers": [answer], "source": "x"} for answer in (told, told, first)]
+        record |= {"source": "x", "in_full": "What is red?"}
+        answers = (told, told, told, first, first, full)
+        lines = [record | {"answers": [answer]} for answer in answers]
         (tmp_path / "chat-test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         assert evaluate("--out", tmp_path / "e.json", task="chat", folder=tmp_path)[0] == 0
         numbers = json.loads((tmp_path / "e.json").read_text())["chat-test"]["numbers"]
-        assert told != first and [(number["measure"], round(number["value"], 2)) for number in numbers] == [
-            ("exact match", 0.67), ("without what came before", 0.33)
+        assert len({told, first, full}) == 3
+        assert [(number["measure"], round(number["value"], 2)) for number in numbers] == [
+            ("exact match", 0.5), ("without what came before", 0.33), ("in full", 0.17)
         ]  # fmt: skip
 
     def test_three_tasks_make_one_file_and_one_table(self, evaluate, tmp_path, capsys, model_folder):

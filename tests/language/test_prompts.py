@@ -47,11 +47,20 @@ def test_earlier_turns_stand_in_front_and_no_full_stop_is_doubled():
     )
 
 
-def test_a_q_former_that_was_taught_to_reads_the_last_turn_too():
-    assert CHATML.qformer_question("how high?", HISTORY) == "where? It is in Paris. how high?"
+def test_a_q_former_that_was_taught_to_reads_the_last_two_turns_too_the_latest_first():
+    both = "how high? - where? It is in Paris. - what is it? a tower"
+    assert CHATML.qformer_question("how high?", HISTORY) == both
+    assert CHATML.qformer_question("how high?", [("is it new?", "No."), *HISTORY]) == both
     assert CHATML.qformer_question("how high?") == "how high?"
     assert all(template.qformer_question("how high?", HISTORY) == "how high?" for template in (OPT, T5, INSTRUCT))
     assert INSTRUCT.qformer_question("how high?", HISTORY, "short") == "Question: how high? Short answer:"
+
+
+def test_of_long_turns_the_q_former_reads_the_beginning_and_of_those_that_do_not_fit_nothing():
+    long = "It was built in 1889. " * 20
+    assert CHATML.qformer_question("why?", [("when?", long)]) == f"why? - when? {long[:150]}"
+    assert CHATML.qformer_question("why?", [("where?", "There."), ("when?" * 80, "In 1889.")]) == "why?"
+    assert CHATML.qformer_question("why?" * 90, HISTORY) == "why?" * 90
 
 
 def test_a_model_that_answers_each_question_by_itself_reads_no_earlier_turns():
