@@ -44,11 +44,13 @@ class Explanation:
     Args:
         stations: the road, in its order.
         prompt: the text that the language model reads after the visual prompt.
+        qformer_question: the text that the Q-Former reads beside its queries; "" if it reads none.
         nearest_words: for each of the Q visual prompts its nearest words with their cosine similarity, nearest first.
     """
 
     stations: tuple[Station, ...]
     prompt: str
+    qformer_question: str
     nearest_words: tuple[tuple[tuple[str, float], ...], ...]
 
 
@@ -95,9 +97,9 @@ def explain_and_watch(
     seen = blip2.see(image)
     found, looked = watched_prompt(blip2, seen, question, history, mode)
     visual_prompt = found[0]  # (Q, Dl)
-    prompt, asked = blip2.prompt(question, history, mode), blip2.template.qformer_question(question, history, mode)
+    prompt, asked = blip2.prompt(question, history, mode), blip2.qformer_question(question, history, mode)
     size, width = blip2.image_processor.image_size, blip2.model.query_tokens.shape[-1]
-    read = blip2.qformer_tokenizer(asked).input_ids if blip2.qformer_tokenizer else []
+    read = blip2.qformer_tokenizer(asked).input_ids if asked and blip2.qformer_tokenizer else []
     stations = (
         Station("pixel_values", "the picture, square", (3, size, size)),
         Station("image_embeds", "what the image encoder sees", tuple(seen.image_embeds.shape[1:])),
@@ -106,7 +108,7 @@ def explain_and_watch(
         Station("visual_prompt", "projected to the language model's width", tuple(visual_prompt.shape)),
         Station("prompt", "tokens that the language model reads after it", (blip2.adapter.count_tokens(prompt),)),
     )
-    return Explanation(stations, prompt, nearest_words(blip2, visual_prompt, words)), looked
+    return Explanation(stations, prompt, asked, nearest_words(blip2, visual_prompt, words)), looked
 
 
 def nearest_words(blip2: "Blip2", visual_prompt: Tensor, count: int) -> tuple[tuple[tuple[str, float], ...], ...]:

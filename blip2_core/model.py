@@ -193,6 +193,12 @@ class Blip2:
         check_mode(mode)
         return self.template.render(question, history, mode)
 
+    def qformer_question(self, question: str, history: Sequence[Turn] = (), mode: str | None = None) -> str:
+        """The text that the Q-Former reads beside its queries, as `ask` would give it; "" if it reads none."""
+        if self.qformer_tokenizer is None or self.withholds_question:
+            return ""
+        return self.template.qformer_question(question, history, mode)
+
     def answer_settings(self, mode: str | None = None) -> AnswerSettings:
         """How this model's family answers when nothing else is asked for; see `decoding`."""
         return answer_settings(self.model.config, mode)

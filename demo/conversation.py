@@ -96,7 +96,7 @@ class Conversation:
                 marked = {"metadata": {"id": SPOKEN}} if exchange.spoken else {}
                 drawn.append(({"role": "assistant", "content": exchange.answer, **marked}, exchange))
             if exchange.measured is not None:
-                how = texts.how(exchange.prompt, picture_was_known=exchange.measured.picture_was_known)
+                how = texts.how(exchange)
                 metadata = {"title": texts.measured(exchange.measured, exchange.dropped), "status": "done"}
                 told = {"role": "assistant", "content": how, "metadata": metadata}
                 drawn.append((told, exchange))
@@ -288,7 +288,9 @@ class Conversation:
         known = list(history)
         pieces = session.stream(exchange.question, settings, mode=exchange.mode)
         sent = known[session.dropped_turns :]
-        exchange.prompt = str(session.blip2.prompt(check_question(exchange.question), sent, exchange.mode))
+        blip2, question = session.blip2, check_question(exchange.question)
+        exchange.prompt = str(blip2.prompt(question, sent, exchange.mode))
+        exchange.qformer_question = blip2.qformer_question(question, sent, exchange.mode)
         exchange.history = tuple(sent)
         prepared = time.perf_counter() - began
         try:

@@ -49,6 +49,7 @@ class Exchange:
         failed: whether the answer is a sentence of ours about what went wrong.
         spoken: whether the answer is in the model's own words, which are English, and not a sentence of ours.
         prompt: the exact text that the language model read; empty where it read nothing.
+        qformer_question: what the Q-Former read; empty where it read nothing.
         settings: how the answer was picked.
         mode: for which kind of answer the question was put, "short" or "long"; None for the model's own kind.
         measured: how it went; None before its end.
@@ -64,6 +65,7 @@ class Exchange:
     failed: bool = False
     spoken: bool = False
     prompt: str = ""
+    qformer_question: str = ""
     settings: "AnswerSettings | None" = None
     mode: str | None = None
     measured: Measured | None = None

@@ -64,6 +64,7 @@ def _facts(exchange: Exchange) -> dict:
     return {
         "question": exchange.question,
         "answer": exchange.answer.strip(),
+        "qformer_question": exchange.qformer_question or None,
         "prompt": exchange.prompt,
         "settings": asdict(exchange.settings) if exchange.settings is not None else None,
         "mode": exchange.mode,

@@ -74,9 +74,12 @@ def draw_road(picture: str, exchange: Exchange, told: Any, attention: Any) -> st
     queries = "".join(
         _query(number, image, weights, attention.box, words) for number, (weights, words) in enumerate(rows, 1)
     )
+    asked = escape(told.qformer_question)
+    read = f'<h3>{texts.ROAD_QFORMER}</h3><pre tabindex="0">{asked}</pre>' if asked else ""
     return (
         f'<p class="insight-note">{texts.ROAD_ABOUT.format(question=escape(exchange.question))}</p>'
         f'<ol class="stations">{stations}</ol>'
+        f"{read}"
         f'<h3>{texts.ROAD_PROMPT}</h3><pre tabindex="0">{escape(exchange.prompt or told.prompt)}</pre>'
         f"<h3>{texts.ROAD_QUERIES.format(count=len(told.nearest_words))}</h3>"
         f'<p class="insight-note">{texts.ROAD_QUERIES_ABOUT}</p><ol class="queries">{queries}</ol>'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .languages import sentence as say
 
 if TYPE_CHECKING:
-    from .exchange import Measured
+    from .exchange import Exchange, Measured
 
 LARGER_COMMAND = "python app.py <span>--model Salesforce/instructblip-flan-t5-xl</span> <span>--precision int8</span>"
 GENERIC_QUESTIONS = (  # English in all languages, for the model reads no other
@@ -135,10 +135,14 @@ def measured(measured: "Measured", dropped: int = 0) -> str:
     return " · ".join(facts) + (f". {_one_or_more('DROPPED', dropped)}" if dropped else "")
 
 
-def how(prompt: str, *, picture_was_known: bool) -> str:
-    """What stands below an answer when it is unfolded: what was kept from before, and the prompt."""
-    kept = say("PICTURE_KNOWN") if picture_was_known else say("PICTURE_NEW")
-    return f"{kept} {say('PROMPT_INFO')}\n\n{prompt}"
+def how(exchange: "Exchange") -> str:
+    """What stands below a measured answer, unfolded: what was kept, what the Q-Former read, and the prompt."""
+    assert exchange.measured is not None
+    kept = say("PICTURE_KNOWN") if exchange.measured.picture_was_known else say("PICTURE_NEW")
+    parts = [f"{say('PROMPT_INFO')}\n\n{exchange.prompt}"]
+    if exchange.qformer_question not in ("", exchange.question, exchange.prompt):
+        parts.insert(0, f"{say('QFORMER_READ')}\n\n{exchange.qformer_question}\n\n")
+    return f"{kept} {''.join(parts)}"
 
 
 def _one_or_more(name: str, count: float, **values: str) -> str:

@@ -28,6 +28,7 @@ def test_the_stations_have_the_shapes_that_the_model_hands_on(blip2):
     assert shapes["image_embeds"] == (5, DV) and shapes["query_output"] == (QUERIES, DQ)
     assert shapes["visual_prompt"] == (QUERIES, WIDTH) and shapes["question"] == (asked,)
     assert found.prompt == blip2.prompt(QUESTION)
+    assert found.qformer_question == (QUESTION if blip2.qformer_tokenizer else "")
     assert len(found.nearest_words) == QUERIES
 
 
@@ -59,6 +60,7 @@ def test_the_road_is_the_one_of_the_answer_with_its_turns_and_its_mode(blip2, mo
     shapes = {station.name: station.shape for station in found.stations}
     asked = len(blip2.qformer_tokenizer(read).input_ids) if blip2.qformer_tokenizer else 0
     assert found.prompt == prompt and "a boat" in found.prompt
+    assert found.qformer_question == (read if blip2.qformer_tokenizer else "")
     assert shapes["prompt"] == (blip2.adapter.count_tokens(prompt),) and shapes["question"] == (asked,)
     same = query_attention(blip2, picture(), QUESTION, history=history, mode=mode)
     assert np.array_equal(looked.weights, same.weights)

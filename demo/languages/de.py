@@ -10,8 +10,8 @@ IN_ENGLISH = "Das Modell liest und antwortet Englisch; stell deine Fragen bitte 
 ABOUT_POCKET = (
     "<strong>Was zu erwarten ist.</strong> <em>pocket</em> ist klein genug für zwei Prozessorkerne und irrt sich oft. "
     "Am besten kann es Menschen, Hunde und Sport auf schlichten Fotos, und Arten von Dingen (eine Blume, ein Vogel, "
-    "ein Auto). Es verzählt sich, liest keinen Text, kennt niemandes Gesicht, beantwortet jede Frage für sich, ohne "
-    "das vorher Gesagte, und <strong>die Fakten, die es nennt, können erfunden sein</strong>: Verlass dich nicht "
+    "ein Auto). Es verzählt sich, liest keinen Text, kennt niemandes Gesicht, erinnert sich im Gespräch nur an "
+    "die letzten zwei Fragen, und <strong>die Fakten, die es nennt, können erfunden sein</strong>: Verlass dich nicht "
     "darauf."
 )
 ABOUT_MODEL = (
@@ -94,6 +94,7 @@ NEW_MODEL = "Ein anderes Modell, ein neues Gespräch. Was möchtest du über das
 WAITING = "Ich antworte, sobald das Modell da ist: {step} …"
 WORDLESS = "(vor dem ersten Wort gestoppt)"
 NO_WORDS = "(dem Modell fiel nichts ein)"
+QFORMER_READ = "Der Q-Former las für den weichen visuellen Prompt:"
 PROMPT_INFO = "Der genaue Prompt, hinter dem weichen visuellen Prompt, der keine Wörter hat:"
 PICTURE_KNOWN = "Der Bild-Encoder hatte das Bild schon angesehen; was er sah, wurde behalten und wieder verwendet."
 PICTURE_NEW = "Der Bild-Encoder hat das Bild für diese Antwort angesehen."
@@ -318,6 +319,7 @@ ROAD_STATIONS = {
     "visual_prompt": "auf die Breite des Sprachmodells abgebildet",
     "prompt": "Tokens, die das Sprachmodell dahinter liest",
 }
+ROAD_QFORMER = "Der Text, den der Q-Former neben seinen Abfragen liest"
 ROAD_PROMPT = "Der Text, den das Sprachmodell hinter dem weichen visuellen Prompt liest"
 ROAD_QUERIES = "Die {count} Abfragen"
 ROAD_QUERIES_ABOUT = (

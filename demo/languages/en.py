@@ -12,7 +12,7 @@ IN_ENGLISH = ""  # other languages say here that the model reads and answers Eng
 ABOUT_POCKET = (
     "<strong>What to expect.</strong> <em>pocket</em> is small enough for two processor cores, and often wrong. It "
     "does best on people, dogs and sport in plain photographs, and on kinds of things (a flower, a bird, a car). It "
-    "miscounts, reads no text, knows nobody by face, answers each question by itself, without what was said before, "
+    "miscounts, reads no text, knows nobody by face, remembers no more of a chat than the last two questions, "
     "and <strong>the facts it tells may be invented</strong>: do not rely on them."
 )
 ABOUT_MODEL = (
@@ -76,6 +76,7 @@ NEW_MODEL = "Another model, another conversation. What would you like to know ab
 WAITING = "I will answer as soon as the model is here: {step} …"
 WORDLESS = "(stopped before the first word)"
 NO_WORDS = "(the model had nothing to say)"
+QFORMER_READ = "The Q-Former read, for the soft visual prompt:"
 PROMPT_INFO = "The exact prompt, behind the soft visual prompt, which has no words:"
 PICTURE_KNOWN = "The image encoder had looked at the picture before; what it saw was kept and used again."
 PICTURE_NEW = "The image encoder looked at the picture for this answer."
@@ -282,6 +283,7 @@ ROAD_STATIONS = {
     "visual_prompt": "projected to the language model's width",
     "prompt": "tokens that the language model reads after it",
 }
+ROAD_QFORMER = "The text that the Q-Former reads beside its queries"
 ROAD_PROMPT = "The text that the language model reads after the soft visual prompt"
 ROAD_QUERIES = "The {count} queries"
 ROAD_QUERIES_ABOUT = (

@@ -11,8 +11,8 @@ ABOUT_POCKET = (
     "equivoca "
     "a menudo. Acierta más con personas, perros y deporte en fotografías sencillas, y con clases de cosas (una "
     "flor, un "
-    "pájaro, un coche). Cuenta mal, no lee textos, no conoce ninguna cara, responde a cada pregunta por sí misma, sin "
-    "lo dicho antes, y <strong>los datos que cuenta pueden ser inventados</strong>: no te fíes de ellos."
+    "pájaro, un coche). Cuenta mal, no lee textos, no conoce ninguna cara, solo recuerda de la conversación las "
+    "dos últimas preguntas, y <strong>los datos que cuenta pueden ser inventados</strong>: no te fíes de ellos."
 )
 ABOUT_MODEL = (
     "<strong>Qué esperar.</strong> <em>{model}</em> puede equivocarse sobre lo que hay en la imagen, y <strong>los "
@@ -97,6 +97,7 @@ NEW_MODEL = "Otro modelo, otra conversación. ¿Qué quieres saber de la imagen?
 WAITING = "Responderé en cuanto el modelo esté aquí: {step} …"
 WORDLESS = "(detenido antes de la primera palabra)"
 NO_WORDS = "(el modelo no supo qué decir)"
+QFORMER_READ = "El Q-Former leyó, para el prompt visual blando:"
 PROMPT_INFO = "El prompt exacto, detrás del prompt visual blando, que no tiene palabras:"
 PICTURE_KNOWN = "El codificador de imágenes ya había mirado la imagen; lo que vio se guardó y se usó de nuevo."
 PICTURE_NEW = "El codificador de imágenes miró la imagen para esta respuesta."
@@ -313,6 +314,7 @@ ROAD_STATIONS = {
     "visual_prompt": "proyectado al ancho del modelo de lenguaje",
     "prompt": "tokens que el modelo de lenguaje lee después",
 }
+ROAD_QFORMER = "El texto que el Q-Former lee junto a sus consultas"
 ROAD_PROMPT = "El texto que el modelo de lenguaje lee después del prompt visual blando"
 ROAD_QUERIES = "Las {count} consultas"
 ROAD_QUERIES_ABOUT = (

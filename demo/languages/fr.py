@@ -10,7 +10,7 @@ ABOUT_POCKET = (
     "<strong>À quoi s'attendre.</strong> <em>pocket</em> est assez petit pour deux cœurs de processeur, et se trompe "
     "souvent. Il réussit le mieux avec les gens, les chiens et le sport sur des photos simples, et avec les sortes de "
     "choses (une fleur, un oiseau, une voiture). Il compte mal, ne lit aucun texte, ne reconnaît aucun visage, "
-    "répond à chaque question pour elle-même, sans ce qui a été dit avant, et <strong>les faits qu'il raconte "
+    "ne se souvient dans la conversation que des deux dernières questions, et <strong>les faits qu'il raconte "
     "peuvent être inventés</strong> : ne t'y fie pas."
 )
 ABOUT_MODEL = (
@@ -98,6 +98,7 @@ NEW_MODEL = "Autre modèle, autre conversation. Que veux-tu savoir de l'image ?"
 WAITING = "Je réponds dès que le modèle est là : {step} …"
 WORDLESS = "(arrêté avant le premier mot)"
 NO_WORDS = "(le modèle n'a rien trouvé à dire)"
+QFORMER_READ = "Le Q-Former a lu, pour le prompt visuel souple :"
 PROMPT_INFO = "Le prompt exact, derrière le prompt visuel souple, qui n'a pas de mots :"
 PICTURE_KNOWN = "L'encodeur d'images avait déjà regardé l'image ; ce qu'il a vu a été gardé et repris."
 PICTURE_NEW = "L'encodeur d'images a regardé l'image pour cette réponse."
@@ -321,6 +322,7 @@ ROAD_STATIONS = {
     "visual_prompt": "projeté à la largeur du modèle de langue",
     "prompt": "tokens que le modèle de langue lit ensuite",
 }
+ROAD_QFORMER = "Le texte que le Q-Former lit à côté de ses requêtes"
 ROAD_PROMPT = "Le texte que le modèle de langue lit après le prompt visuel souple"
 ROAD_QUERIES = "Les {count} requêtes"
 ROAD_QUERIES_ABOUT = (

@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+from dataclasses import replace
+from html import escape
 
 import pytest
 
@@ -11,6 +13,7 @@ from blip2_core.attention_maps import relevance
 from demo import insight, texts
 from demo.browser import Visit, headless_chromium, running_app
 from demo.gallery import photos
+from demo.insight_views import draw_road
 
 QUESTION = "what is the color?"
 OPEN, BOTH = (insight.LOOKED,), insight.PANELS
@@ -59,6 +62,20 @@ def test_the_road_counts_the_tokens_of_the_turns_before(conversation, loader, pi
     read = loader.model.prompt(last.question, list(last.history))
     assert str(read) == last.prompt and QUESTION in last.prompt
     assert told.stations[-1].shape == (loader.model.adapter.count_tokens(read),)
+
+
+def test_the_road_shows_what_a_q_former_reads_that_was_taught_to_read_turns(
+    conversation, loader, pictures, monkeypatch
+):
+    taught = replace(loader.model.template, qformer_turn=" - {question} {answer}")
+    monkeypatch.setattr(loader.model.adapter, "template", taught)
+    for question in (QUESTION, "how many dogs?"):
+        ask(conversation, pictures[0], question)
+    first, last = conversation.exchanges
+    read = f"how many dogs? - {QUESTION} {first.answer.strip()}"
+    assert (first.qformer_question, last.qformer_question) == (QUESTION, read)
+    road = draw_road(pictures[0], last, *insight.find_road(conversation, last))
+    assert f"<h3>{texts.ROAD_QFORMER}</h3>" in road and f">{escape(read)}</pre>" in road
 
 
 def test_the_map_counts_the_turns_before_as_the_model_read_them(conversation, loader, pictures):

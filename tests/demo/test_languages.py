@@ -1,13 +1,14 @@
 """The page in several languages: each has every sentence, with the same places to fill in; the right one is spoken."""
 
 import re
+from dataclasses import replace
 from string import Formatter
 
 import pytest
 from starlette.requests import Request
 
 from demo import gallery, languages, settings, texts
-from demo.exchange import Measured
+from demo.exchange import Exchange, Measured
 from demo.languages import LANGUAGES, current, in_each, of, preferred, sentence, shown, translations
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -103,10 +104,15 @@ def test_lines_with_numbers_are_in_the_visitors_language():
     assert "unknown step" in spoken("de", lambda: texts.waiting("unknown step", None))
 
 
-def test_what_was_kept_from_before_is_told_with_the_prompt():
-    assert texts.how("a prompt", picture_was_known=True).startswith(texts.PICTURE_KNOWN)
-    assert texts.how("a prompt", picture_was_known=False).startswith(texts.PICTURE_NEW)
-    assert texts.how("a prompt", picture_was_known=False).endswith("\n\na prompt")
+def test_what_was_kept_from_before_and_what_each_part_read_is_told():
+    exchange = Exchange("what?", prompt="a prompt", qformer_question="what?", measured=MEASURED)
+    assert texts.how(exchange) == f"{texts.PICTURE_NEW} {texts.PROMPT_INFO}\n\na prompt"
+    exchange.measured = replace(MEASURED, picture_was_known=True)
+    assert texts.how(exchange) == f"{texts.PICTURE_KNOWN} {texts.PROMPT_INFO}\n\na prompt"
+    exchange.qformer_question = "what? - a turn"
+    assert texts.how(exchange) == (
+        f"{texts.PICTURE_KNOWN} {texts.QFORMER_READ}\n\nwhat? - a turn\n\n{texts.PROMPT_INFO}\n\na prompt"
+    )
 
 
 def test_what_stands_on_the_page_is_sent_in_every_language():
