@@ -29,6 +29,7 @@ def add_parser(subparsers: Any) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--task", choices=TASKS, help="what is measured")
     what.add_argument("--table", type=Path, metavar="FILE", help="print what --out wrote as Markdown; loads no model")
+    add("--brief", action="store_true", help="with --table: without a row for each kind of question")
     add("--model", default="pocket", help="a built-in name, a folder, a hub id or HUB_ID@REVISION (pocket)")
     add("--data", type=Path, metavar="DIR", help="folder of {task}-{split}.jsonl, as blip2_core data writes it")
     add("--split", choices=SPLITS, default="test", help="test, or dev for choosing between models (test)")
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from .report import read_table
 
     if args.table is not None:
-        sys.stdout.write(read_table(args.table))
+        sys.stdout.write(read_table(args.table, brief=args.brief))
         return 0
     if args.data is None:
         raise SettingsError(

@@ -124,8 +124,12 @@ def write_at_once(file: Path, lines: Sequence[str]) -> None:
         raise DataError(f"{file}: cannot be written ({error.strerror}). Name another place.") from None
 
 
-def read_table(file: Path) -> str:
+def read_table(file: Path, *, brief: bool = False) -> str:
     """The Markdown table of a file that `write_report` wrote, with a line on how each part was made.
+
+    Args:
+        file: the file.
+        brief: leave out what is of a single kind of questions.
 
     Raises:
         DataError: there is no such file, or it is not such a file.
@@ -134,16 +138,16 @@ def read_table(file: Path) -> str:
         raise DataError(f"--table: {file} is not a file. Write one with: python -m blip2_core evaluate --out {file}")
     reports = read_reports(file)
     try:
-        rows = [row for report in reports.values() for row in report_rows(report)]
+        rows = [row for report in reports.values() for row in report_rows(report, brief=brief)]
         made = [_how_made(report) for report in reports.values()]
     except (KeyError, TypeError, AttributeError):
         raise DataError(f"{file}: expected a file that blip2_core evaluate wrote, got other JSON.") from None
     return markdown_table(rows) + "\n" + "\n".join(made) + "\n"
 
 
-def report_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The rows of one report as it stands in the file."""
-    numbers = [Number(**number) for number in report["numbers"]]
+def report_rows(report: dict[str, Any], *, brief: bool = False) -> list[tuple[str, ...]]:
+    """The rows of one report as it stands in the file; brief ones have no kinds of questions."""
+    numbers = [Number(**number) for number in report["numbers"] if not brief or number["kind"] == ALL]
     return table_rows(f"{report['task']}, {report['split']}", numbers)
 
 

@@ -238,6 +238,9 @@ class TestTable:
             "- vqa, dev: 1000 records, drawn at random; pocket (abcdefabcdef) in bf16 on cpu, greedy, at most 12 new "
             "tokens, seed 0; 2030-01-02, 61 s\n"
         )
+        assert main(["evaluate", "--table", str(file), "--brief"]) == 0
+        brief = capsys.readouterr().out
+        assert "flickr8k | CIDEr" in brief and "- vqa, dev: 1000 records" in brief and "colour" not in brief
 
     def test_no_file_or_another_file_is_refused(self, tmp_path, capsys):
         file = tmp_path / "e.json"
