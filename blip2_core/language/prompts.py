@@ -23,7 +23,13 @@ MAX_QUESTION_CHARACTERS = 4_000
 QFORMER_TURNS = 2  # that a Q-Former reads at most behind the question
 QFORMER_TURN_CHARACTERS = 150  # of the answer in such a turn
 QFORMER_CHARACTERS = 330  # of a question with its turns, or they would not be read to the end
-_GAP = re.compile(r"\{(question|answer|turns)\}")
+_GAP = re.compile(r"\{(question|answer|turns|before)\}")
+_ELLIPSIS = re.compile(  # a question that names another thing and leaves out what is asked about it
+    r"(?:and|what about|how about|and what about)(?: how many)? (?:(?:the|an?|his|her|its|their) )?"
+    r"(?!(?:what|where|who|why|how|when|which|is|are|was|were|do|does|did|can|has|have|will|tell)\b)"
+    r"[\w']+(?: [\w']+)?\?",
+    re.IGNORECASE,
+)
 
 Turn = tuple[str, str]  # a question and the answer it got
 
@@ -53,6 +59,7 @@ class Prompt(str):
 GAPS = {
     "question": ["question"], "short_question": ["question"], "long_question": ["question"],
     "turn": ["question", "answer"], "qformer_turn": ["question", "answer"], "history": ["turns"],
+    "continued": ["before", "question"],
 }  # fmt: skip
 
 
@@ -70,6 +77,8 @@ class PromptTemplate:
         caption_question: what the Q-Former reads when a caption is asked for; left out, the same as `caption`.
         short_question: the form of a question that is to be answered in a word or a few; left out, `question`.
         long_question: the form of a question that is to be answered at length; left out, `question`.
+        continued: the form of an ellipsis such as "And the dog?" behind the question that it goes on with, with
+            {before} and {question}; left out, it is read by itself.
         qformer_turn: the form in which the Q-Former reads the last turns behind the question, with {question} and
             {answer}; left out, it reads the question alone.
 
@@ -86,6 +95,7 @@ class PromptTemplate:
     short_question: str = ""
     long_question: str = ""
     qformer_turn: str = ""
+    continued: str = ""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -116,7 +126,7 @@ class PromptTemplate:
             if after:
                 turns[-1] = turns[-1].rstrip(" \t")
             pieces = _join(_join([before], turns), [after])
-        pieces = _join(pieces, _fill(self._form(mode), question=question))
+        pieces = _join(pieces, _fill(self._form(mode), question=self._continued(question, history)))
         pieces[-1] = pieces[-1].rstrip(" \t")  # a space at the end changes the first token of the answer
         return Prompt(*pieces)
 
@@ -137,6 +147,13 @@ class PromptTemplate:
                 break
             read = longer
         return read
+
+    def _continued(self, question: str, history: Sequence[Turn]) -> str:
+        """The question, an ellipsis behind the last one that is none."""
+        if not (self.continued and _ELLIPSIS.fullmatch(question)):
+            return question
+        before = next((asked for asked, _ in reversed(history) if not _ELLIPSIS.fullmatch(asked)), None)
+        return question if before is None else "".join(_fill(self.continued, before=before, question=question))
 
     def _form(self, mode: str | None) -> str:
         return {"short": self.short_question, "long": self.long_question}.get(mode or "") or self.question

@@ -89,7 +89,8 @@ def new_pocket(
     _start_words(model, tokenizer, qformer_tokenizer)
     _start_projection(model)
     nn.Module.to(model, pick_device(device))  # the library's own method is typed too narrowly
-    adapter = make_adapter(model.language_model, tokenizer, replace(CHATML, history=""))  # turns are the Q-Former's
+    template = replace(CHATML, history="", continued="{before} {question}")  # it is the Q-Former that reads turns
+    adapter = make_adapter(model.language_model, tokenizer, template)
     return Blip2(model, adapter, trunk_image_processor(IMAGE_SIZE), qformer_tokenizer, "pocket", precision)
 
 

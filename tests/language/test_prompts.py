@@ -63,6 +63,29 @@ def test_of_long_turns_the_q_former_reads_the_beginning_and_of_those_that_do_not
     assert CHATML.qformer_question("why?" * 90, HISTORY) == "why?" * 90
 
 
+@pytest.mark.parametrize(
+    ("question", "read"),
+    [
+        ("And the dog?", "what is it? And the dog?"),
+        ("and how many dogs?", "what is it? and how many dogs?"),
+        ("What about his brown hat?", "what is it? What about his brown hat?"),
+        ("And the boy's?", "what is it? And the boy's?"),
+        ("And what is he wearing?", "And what is he wearing?"),
+        ("And where is the dog?", "And where is the dog?"),
+        ("And why?", "And why?"),
+        ("And is there a dog?", "And is there a dog?"),
+        ("And the dog in the snow?", "And the dog in the snow?"),
+        ("The dog?", "The dog?"),
+    ],
+)
+def test_an_ellipsis_stands_behind_the_question_that_it_goes_on_with(question, read):
+    told = replace(OPT, history="", continued="{before} {question}")
+    assert told.render(question, [("why?", "No."), HISTORY[0]]) == f"Question: {read} Answer:"
+    assert told.render(question, [HISTORY[0], ("And a cat?", "No.")]) == f"Question: {read} Answer:"
+    assert told.render(question) == OPT.render(question) == replace(OPT, history="").render(question, HISTORY)
+    assert told.render(question, [("And a cat?", "No.")]) == OPT.render(question)
+
+
 def test_a_model_that_answers_each_question_by_itself_reads_no_earlier_turns():
     alone = replace(OPT, history="")
     assert alone.render("how high?", HISTORY) == OPT.render("how high?")
