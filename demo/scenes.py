@@ -47,7 +47,7 @@ HOUSE = (
     ((0.44, 0.9), (0.44, 0.66), (0.56, 0.66), (0.56, 0.9)),
 )  # fmt: skip
 SCENES = (
-    Scene("page", "soccer.jpg", ("Describe the picture in one sentence.", "What are the men doing?")),
+    Scene("page", "soccer.jpg", ("What are the men doing?", "What are they wearing?")),
     Scene("page-dark", "space-shuttle.jpg", ("Explain the advantages of this product.",), dark=True),
     Scene("page-phone", "jockey.jpg", ("What is the man riding?",), size=(390, 1500), scale=1.5, phone=True),
     Scene("page-settings", "beagle.jpg", ("What colour is the dog?",), size=(1280, 1400), unfold=("#settings",)),

@@ -1,6 +1,7 @@
 """The built-in model as it ships: real weights, real photographs, real answers. Fetches the frozen parts once."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_the_picture_and_the_question_both_change_the_answer(pocket):
     surfer, flower = (pocket.see(PHOTOS / name) for name in ("surfer.jpg", "dahlia.jpg"))
     assert pocket.caption(surfer) != pocket.caption(flower)
     assert pocket.ask(surfer, "Where is the man?") != pocket.ask(surfer, "What is the man doing?")
+
+
+@pytest.mark.pocket
+def test_the_conversation_in_the_readme_is_its_own(pocket):
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    told = readme.partition("about the soccer players: ")[2].partition(" ## ")[0]
+    turns = re.findall(r"\*(.+?)\* (.+?\.)(?: |$)", told)
+    chat = pocket.chat()
+    chat.see(PHOTOS / "soccer.jpg")
+    assert [(asked, chat.ask(asked, PRESETS[FIRST_PRESET].settings())) for asked, _ in turns] == turns
+    assert len(turns) == 4 and turns[-1][0] == "And a dog?"
 
 
 @pytest.mark.pocket

@@ -64,7 +64,7 @@ RECIPE = (
     Part("stage1", ("caption",), 200, 80, 5e-4, 80),
     Part("stage2", ("caption",), 300, 64, 6e-4, 60),
     Part("vqa", ("caption", "caption", "caption-things", *QUESTIONS), 3400, 64, 6e-4, 60),
-    Part("turns", ("chat", "caption", "caption-things", *QUESTIONS), 850, 16, 1e-3, 50, needs="chat"),
+    Part("turns", ("chat", "caption", "caption-things", *QUESTIONS), 850, 16, 6e-4, 50, needs="chat"),
 )
 RECIPE_MINUTES = 520  # of training on two cores with AMX: 160 with one scale, and a step takes three times as long
 
