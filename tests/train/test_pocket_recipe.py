@@ -75,6 +75,15 @@ def test_a_folder_without_training_text_says_what_makes_some(tmp_path):
         assert training_files(RECIPE[0], tmp_path, dry_run=False) == [file]
 
 
+def test_turns_are_learnt_where_there_are_conversations(tmp_path):
+    """From captions that make no question about a picture there are none."""
+    (tmp_path / "data").mkdir()
+    args = Namespace(out=tmp_path, dry_run=False)
+    assert pocket._recipe(args) == list(RECIPE[:-1]) and RECIPE[-1].stage == "turns"
+    (tmp_path / "data" / "chat-train.jsonl").write_text("{}\n")
+    assert pocket._recipe(args) == list(RECIPE)
+
+
 def test_a_disk_too_small_for_the_features_of_all_stages_is_said_before_the_first(tmp_path, monkeypatch):
     """Every picture that any stage asks for counts, each once."""
     (tmp_path / "data").mkdir()
@@ -84,7 +93,7 @@ def test_a_disk_too_small_for_the_features_of_all_stages_is_said_before_the_firs
     monkeypatch.setattr(pocket, "VIEW_BYTES", 10**15)
     complaint = r"^.*features: the features of 20 views need 20000000\.0 GB, .* are free. Make room, or give --out on"
     with pytest.raises(TrainingError, match=complaint):
-        pocket._expect_room_for_features(Namespace(out=tmp_path, minutes=None))
+        pocket._expect_room_for_features(Namespace(out=tmp_path, minutes=None, dry_run=False))
 
 
 def test_the_bytes_of_a_view_are_those_of_the_image_encoder():
@@ -129,7 +138,7 @@ def test_a_few_seconds_of_the_recipe_make_a_model_that_answers_and_its_card(flic
     capfd.readouterr()
     assert main(command) == 0
     again = capfd.readouterr().err
-    assert again.count("finished before: ") == 1 + len(RECIPE) + 1
+    assert again.count("finished before: ") == 1 + len(RECIPE[:-1]) + 1
 
 
 def test_minutes_that_are_no_time_are_refused_in_one_sentence(tmp_path, capsys):
