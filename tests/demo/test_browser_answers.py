@@ -26,7 +26,7 @@ def test_a_visitor_chooses_which_answer_is_explained(visit):
     page.get_by_role("option", name="1. Is it day?").click()
     told.get_by_text("Is it day?").wait_for()
     page.locator("#road button").first.click()
-    page.locator("#road-view pre", has_text="Is it day?").wait_for()
+    page.locator("#road-view pre", has_text="Is it day?").last.wait_for()
     ask(page, "Is it noon?")
     wait_for_the_end(page, 3)
     told.get_by_text("Is it noon?").wait_for()
