@@ -124,7 +124,7 @@ def watched_prompt(
     Arguments and errors as for `query_attention`; the Q-Former runs once.
     """
     check_mode(mode)
-    read = blip2.template.qformer_question(check_question(question), history, mode)
+    read = blip2.qformer_question(check_question(question), history, mode)
     with watch_cross_attention(blip2.model.qformer) as weights:
         visual_prompt = blip2.visual_prompt([blip2.see(image)], [read])
     found = torch.stack([layer[0].float().cpu() for layer in weights])  # (layers, heads, Q, N)
@@ -170,7 +170,7 @@ def relevance(
     answer_ids = candidate_ids(blip2.adapter, prompt, answer)[:-1]  # the end says nothing about the picture
     image_embeds = blip2.see(image).image_embeds.detach()
     with torch.enable_grad(), watch_cross_attention(blip2.model.qformer) as weights:
-        ids, mask = blip2.tokenize_for_qformer([blip2.template.qformer_question(question, history, mode)])
+        ids, mask = blip2.tokenize_for_qformer([blip2.qformer_question(question, history, mode)])
         # With a leaf at the very beginning the weights have gradients even where all parts are frozen.
         visual_prompt = blip2.model.project(blip2.model.query(image_embeds.requires_grad_(), ids, mask))
         inputs = blip2.adapter.prompt_inputs(visual_prompt, [prompt])

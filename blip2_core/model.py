@@ -318,7 +318,7 @@ class Blip2:
     ) -> PromptInputs:
         asked = [(check_question(question), turns) for question, turns in zip(questions, histories, strict=True)]
         prompts = [self.prompt(question, turns, mode) for question, turns in asked]
-        read = [self.template.qformer_question(question, turns, mode) for question, turns in asked]
+        read = [self.qformer_question(question, turns, mode) for question, turns in asked]
         return self._inputs([self.see(image) for image in images], read, prompts)
 
     @freed_when_full()

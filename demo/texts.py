@@ -139,10 +139,10 @@ def how(exchange: "Exchange") -> str:
     """What stands below a measured answer, unfolded: what was kept, what the Q-Former read, and the prompt."""
     assert exchange.measured is not None
     kept = say("PICTURE_KNOWN") if exchange.measured.picture_was_known else say("PICTURE_NEW")
-    parts = [f"{say('PROMPT_INFO')}\n\n{exchange.prompt}"]
-    if exchange.qformer_question not in ("", exchange.question, exchange.prompt):
-        parts.insert(0, f"{say('QFORMER_READ')}\n\n{exchange.qformer_question}\n\n")
-    return f"{kept} {''.join(parts)}"
+    read = exchange.qformer_question
+    more = read not in ("", exchange.question, exchange.prompt)
+    told = f"{say('QFORMER_READ')}\n\n{read}\n\n" if more else ""
+    return f"{kept} {told}{say('PROMPT_INFO')}\n\n{exchange.prompt}"
 
 
 def _one_or_more(name: str, count: float, **values: str) -> str:

@@ -55,9 +55,9 @@ def _of_picture(asked: Sequence[Question], draw: random.Random) -> Iterator[Ques
         pairs = ((kind, other) for kind in kinds for other in others if _going_on(question, other, kind))
         kind, leading = next(pairs, ("", None))
         if leading and draw.random() < GOING_ON:
-            last = [_turn(leading), *(_in_between(question, leading, others, kind) if draw.random() < CHAINED else ())]
-            before = [*(turn for turn in before if turn not in last), *last][-max(len(before), len(last)) :]
             text = _going_on(question, leading, kind)
+            last = [_turn(leading), *(_in_between(leading, text, others, kind) if draw.random() < CHAINED else ())]
+            before = [*(turn for turn in before if turn not in last), *last][-max(len(before), len(last)) :]
             question = replace(question, question=text, kind=kind, in_full=question.question)
         if draw.random() < BEGIN_WITH_AND and question.kind != ELLIPSIS:
             text, in_full = question.question, question.in_full or question.question
@@ -65,9 +65,8 @@ def _of_picture(asked: Sequence[Question], draw: random.Random) -> Iterator[Ques
         yield replace(question, history=tuple(before))
 
 
-def _in_between(question: Question, leading: Question, others: Sequence[Question], kind: str) -> list[Turn]:
-    """A turn that goes on with the leading question, too, if one does."""
-    text = _going_on(question, leading, kind)
+def _in_between(leading: Question, text: str, others: Sequence[Question], kind: str) -> list[Turn]:
+    """A turn that goes on with the leading question, too, in other words than `text`, if one does."""
     found = [(_going_on(other, leading, kind), other.answers[0]) for other in others if other != leading]
     return [turn for turn in found if turn[0] not in ("", text)][:1]
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..datasets.record_files import Turn
 from ..model import Blip2, Blip2Model
 from .samples import Sample
 
@@ -78,6 +79,11 @@ class Stage(nn.Module):
         """By what texts of like length are put together."""
         before = sum(len(text) for turn in sample.history for text in turn)
         return before + len(sample.question or "") + sum(map(len, sample.texts))
+
+    def read_by_qformer(self, question: str | None, history: Sequence[Turn] = ()) -> str:
+        """The text that the Q-Former reads beside its queries; None asks for a caption."""
+        template = self.adapter.template
+        return template.caption_question if question is None else template.qformer_question(question, history)
 
     @torch.no_grad()
     def image_embeds(self, features: Tensor) -> Tensor:

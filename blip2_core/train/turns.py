@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..datasets.record_files import Turn
 from ..errors import TrainingError
 from ..model import Blip2, tokenize_questions
 from ..qformer import QFormer
@@ -105,7 +104,7 @@ class Turns(Stage):
 
     def _texts(self, samples: Sequence[Sample]) -> Texts:
         asked = [self._asked(sample) for sample in samples]
-        in_full = [self._read(sample.in_full or sample.question) for sample in samples]
+        in_full = [self.read_by_qformer(sample.in_full or sample.question) for sample in samples]
         return Texts(self._rows(asked), self._rows(in_full))
 
     def _rows(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -114,11 +113,7 @@ class Turns(Stage):
         return ids, mask
 
     def _asked(self, sample: Sample) -> str:
-        return self._read(sample.question, sample.history)
-
-    def _read(self, question: str | None, history: Sequence[Turn] = ()) -> str:
-        template = self.adapter.template
-        return template.caption_question if question is None else template.qformer_question(question, history)
+        return self.read_by_qformer(sample.question, sample.history)
 
     def _visual_prompt(self, qformer: QFormer, image_embeds: Tensor, texts: tuple[Tensor, Tensor]) -> Tensor:
         """(B, Q, Dl) floats; `qformer` with the model's own queries and projection."""

@@ -115,7 +115,8 @@ class QuestionAnswering(LanguageStage):
     def collate(self, samples: Sequence[Sample], rng: random.Random, *, held_out: bool = False) -> "Batch":
         """See `Stage.collate`; of held-out samples the language model reads all."""
         read = [*range(len(samples))] if held_out else self._read_by_language_model(samples, rng)
-        ids, mask = tokenize_questions(self.question_tokenizer, [self._read_by_qformer(sample) for sample in samples])
+        asked = [self.read_by_qformer(*_asked(sample)) for sample in samples]
+        ids, mask = tokenize_questions(self.question_tokenizer, asked)
         boxed = [place for place, sample in enumerate(samples) if sample.box is not None]
         return Batch(
             ids=ids,
@@ -127,12 +128,6 @@ class QuestionAnswering(LanguageStage):
             read=read,
             texts=self._texts([samples[place] for place in read]) if read else None,
         )
-
-    def _read_by_qformer(self, sample: Sample) -> str:
-        template = self.adapter.template
-        if sample.question is None:
-            return template.caption_question
-        return template.qformer_question(sample.question, sample.history)
 
     def _texts(self, samples: Sequence[Sample]) -> PromptedTexts:
         self._tokenize(samples)
