@@ -263,10 +263,7 @@ def watch_cross_attention(qformer: "QFormer") -> Iterator[list[Tensor]]:
 
 def _attend(attention: "MultiHeadAttention", hidden: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     """What `MultiHeadAttention` computes without a mask, step by step, and the weights on the way."""
-    query, key, value = (
-        part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)  # (B, heads, length, Dq / heads)
-        for part in (attention.query(hidden), attention.key(source), attention.value(source))
-    )
+    query, key, value = attention.heads(hidden, source)
     weights = (query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])).softmax(dim=-1)  # (B, heads, Q, N)
     return (weights @ value).transpose(1, 2).flatten(2), weights
 

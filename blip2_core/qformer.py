@@ -74,15 +74,18 @@ class MultiHeadAttention(nn.Module):
         self.key = nn.Linear(source_width, width)
         self.value = nn.Linear(source_width, width)
 
+    def heads(self, hidden: Tensor, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of `hidden`, keys and values of `source`, by head: (B, heads, length, Dq / heads) each."""
+        each = len(hidden) // len(source)
+        key, value = (_repeated(self._split(part), each) for part in (self.key(source), self.value(source)))
+        return self._split(self.query(hidden)), key, value
+
     def _split(self, hidden: Tensor) -> Tensor:
-        return hidden.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, heads, length, Dq / heads)
+        return hidden.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
     def forward(self, hidden: Tensor, source: Tensor, pairs: Tensor | None) -> Tensor:
-        each = len(hidden) // len(source)
         attended = F.scaled_dot_product_attention(
-            self._split(self.query(hidden)),
-            _repeated(self._split(self.key(source)), each),
-            _repeated(self._split(self.value(source)), each),
+            *self.heads(hidden, source),
             attn_mask=pairs,
             dropout_p=self.dropout if self.training else 0.0,
         )

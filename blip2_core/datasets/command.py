@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if args.distill and wordnet:
         _write_distilled(args, things, photographs, wordnet=wordnet)
     if args.imagenet_samples and wordnet:
-        _write_class_lessons(args, things, wordnet)
+        _write_class_lessons(args, things, photographs, wordnet=wordnet)
     _keep_clear(args.out)
     if args.stamps and wordnet:
         _write_pointing(args, things, photographs, wordnet=wordnet)
@@ -226,16 +226,20 @@ def _write_distilled(
     sys.stdout.write(f"{file}: finished\n")
 
 
-def _write_class_lessons(args: argparse.Namespace, things: "list[Thing]", wordnet: "WordNet") -> None:
-    """What is asked of the photographs of classes, asked of all classes by their prototypes."""
+def _write_class_lessons(
+    args: argparse.Namespace, things: "list[Thing]", photographs: "list[CaptionedPhotograph]", *, wordnet: "WordNet"
+) -> None:
+    """What is asked of the photographs of classes, asked of all classes by their prototypes; and what animals wear."""
     from .class_lessons import Hosts, class_records
     from .record_files import read_questions
+    from .worn_lessons import worn_lessons
 
     classes = _all_classes(things, "class-train.jsonl")
     if not classes:
         return
     hosts = Hosts(classes, args.seed)
     _write(args, "class-train", class_records(hosts, wordnet))
+    _write(args, "worn-train", worn_lessons(hosts.classes, photographs, args.seed))
     instructions = args.out / "instruct-train.jsonl"
     if instructions.exists():
         _write(args, "class-instruct-train", hosts.move(read_questions(instructions)))

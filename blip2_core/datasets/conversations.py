@@ -2,7 +2,8 @@
 
 Many of them go on with what was just spoken of, and only then is it clear what is asked. A *follow-up* takes it up by a
 pronoun: "What is the dog doing?" "Running." "And what color is it?" An *ellipsis* leaves out what stays the same: "What
-color is the dog?" "Brown." "And the ball?" In the others what was said before must not disturb.
+color is the dog?" "Brown." "And the ball?" or "What about the ball?" In the others what was said before must not
+disturb.
 """
 
 import os
@@ -10,6 +11,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from . import lexicon
 from .record_files import Question, Turn
@@ -22,6 +24,8 @@ BEGIN_WITH_AND = 0.3
 FOLLOW_UP = "follow-up"  # the kind of a question with a pronoun
 ELLIPSIS = "ellipsis"  # and of one that leaves out what stays the same
 LEAST_LEFT_OUT = 2  # words
+WHAT_ABOUT = ("What about", "How about", "And what about")
+ASK_WHAT_ABOUT = 0.4  # of the ellipses; the others begin with "And"
 ABOUT_THE_SUBJECT = ("activity", "place", "colour", "worn")  # kinds whose answer names nothing that "it" could mean
 BEHIND = r"(?=\?| [a-z]+ing\b| (?:in|on|at)\b)"  # what follows the whole name of a thing
 SUBJECT = re.compile(rf"\bthe ([a-z]+(?: [a-z]+)??)(?:'s\b|{BEHIND})")
@@ -55,7 +59,7 @@ def _of_picture(asked: Sequence[Question], draw: random.Random) -> Iterator[Ques
         pairs = ((kind, other) for kind in kinds for other in others if _going_on(question, other, kind))
         kind, leading = next(pairs, ("", None))
         if leading and draw.random() < GOING_ON:
-            text = _going_on(question, leading, kind)
+            text = _what_about(_going_on(question, leading, kind), question.image)
             last = [_turn(leading), *(_in_between(leading, text, others, kind) if draw.random() < CHAINED else ())]
             before = [*(turn for turn in before if turn not in last), *last][-max(len(before), len(last)) :]
             question = replace(question, question=text, kind=kind, in_full=question.question)
@@ -86,6 +90,14 @@ def _shortened(question: Question, before: Question) -> str:
     if words[shared - 1] in ("the", "a", "an"):
         return f"And {words[shared - 1]} {names[0]}?"
     return f"And how many {names[0]}?" if words[:shared] == ["How", "many"] else ""
+
+
+def _what_about(text: str, image: str) -> str:
+    """ "What about the ball?" instead of "And the ball?" now and then, by a draw of its own."""
+    draw = random.Random(f"{Path(image).name} {text}")
+    if not re.match(r"And (?:the|an?) ", text) or draw.random() >= ASK_WHAT_ABOUT:
+        return text
+    return draw.choice(WHAT_ABOUT) + text.removeprefix("And")
 
 
 def _turn(question: Question) -> Turn:

@@ -59,7 +59,7 @@ VARIANTS = (
     Variant("8 queries", queries=8),
     Variant("32 queries", queries=32),
     Variant("no self-distilled instructions", left_out=("instruct", "class-instruct")),
-    Variant("no lessons about class prototypes", left_out=("class", "class-instruct")),
+    Variant("no lessons about class prototypes", left_out=("class", "class-instruct", "composed-class", "worn")),
 )
 
 

@@ -57,7 +57,7 @@ class Part:
 INSTEAD_OF_CAPTIONS = ("caption-things", "vqa")  # the first that is there
 QUESTIONS = (
     *("vqa", "vqa", "daquar", "daquar", "daquar", "name", "name", "instruct", "instruct", "label"),
-    *("class", "class-instruct", "class-instruct", "composed", "composed-class"),
+    *("class", "class-instruct", "class-instruct", "composed", "composed-class", "worn"),
 )
 RECIPE = (
     Part("vision", ("caption",), 800, 96, 6e-4, 100),

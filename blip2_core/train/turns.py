@@ -2,9 +2,9 @@
 
 What the queries take out of a picture for "And what color is it?" behind "Where is the dog?" "In the snow." shall be
 what they take out for "What color is the dog?". So the Q-Former is its own teacher, as it was before: asked in full and
-without the turns, its visual prompt is the target. Questions that need no turn, and captions, are among the samples, so
-that they stay what they were. The language model is not run at all: a step takes a fraction of one of `vqa`, and what a
-pronoun means stands in the text alone, so every picture will do for every text.
+without the turns, its visual prompt is the target, and so is where its queries look. Questions that need no turn, and
+captions, are among the samples, so that they stay what they were. The language model is not run at all: a step takes a
+fraction of one of `vqa`, and what a pronoun means stands in the text alone, so every picture will do for every text.
 
 Not in the paper: it has no conversations. The model teaches itself as in context distillation (arXiv 2209.15189).
 """
@@ -18,14 +18,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..attention_maps import watch_cross_attention
 from ..errors import TrainingError
 from ..model import Blip2, tokenize_questions
 from ..qformer import QFormer
+from .looking import LEAST
 from .samples import Sample
 from .stage import Stage
 
 TEXTS_OF_A_PICTURE = 8
 WITH_TURNS = 0.6  # of the texts, drawn from those that have turns before them
+LOOKING_WEIGHT = 0.3
 ALIKE = 1 / 16  # of all texts in their order by length, to either side: what a batch holds beside its own
 
 
@@ -43,7 +46,7 @@ class Texts:
 
 
 class Turns(Stage):
-    """Squared distance of the visual prompt after the turns from that of the question asked in full.
+    """How far visual prompt and cross-attention after the turns are from those of the question asked in full.
 
     Args:
         blip2: the model, whose template says how the Q-Former reads turns.
@@ -93,14 +96,20 @@ class Turns(Stage):
         return self._texts(texts)
 
     def losses(self, features: Tensor, batch: "Texts | Sequence[Sample]") -> dict[str, Tensor]:
-        """See `Stage.losses`: `turns`, where 1 is as far off as other questions and pictures are."""
+        """See `Stage.losses`.
+
+        `turns` is the squared distance of the visual prompts, where 1 is as far off as other questions and pictures
+        are; `looking` the Kullback-Leibler divergence of where the heads of the queries look.
+        """
         texts = batch if isinstance(batch, Texts) else self._texts(batch)
         image_embeds = self.image_embeds(features)
-        with torch.no_grad():
+        with torch.no_grad(), watch_cross_attention(self.teacher) as shall_look:
             target = self._visual_prompt(self.teacher, image_embeds, texts.in_full)
             spread = target.var(dim=0).mean(dim=-1, keepdim=True)  # (Q, 1)
-        apart = (self._visual_prompt(self.model.qformer, image_embeds, texts.asked) - target).square()
-        return {"turns": (apart / spread).mean()}
+        with watch_cross_attention(self.model.qformer) as look:
+            visual_prompt = self._visual_prompt(self.model.qformer, image_embeds, texts.asked)
+        apart = (visual_prompt - target).square() / spread
+        return {"turns": apart.mean(), "looking": LOOKING_WEIGHT * divergence(shall_look, look)}
 
     def _texts(self, samples: Sequence[Sample]) -> Texts:
         asked = [self._asked(sample) for sample in samples]
@@ -121,3 +130,14 @@ class Turns(Stage):
         queries = self.model.query_tokens.expand(len(ids), -1, -1)
         hidden = qformer(queries, image_embeds, input_ids=ids, attention_mask=mask)[:, : queries.shape[1]]
         return self.model.language_projection(hidden).float()
+
+
+def divergence(expected: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
+    """Mean over layers, B, heads and Q of KL(expected || found), in nats.
+
+    Args:
+        expected: weights of the cross-attention, (B, heads, Q, N) a layer, as `watch_cross_attention` collects them.
+        found: as many, of the same shapes.
+    """
+    shall, does = (torch.stack([*weights]).float().clamp(min=LEAST).log() for weights in (expected, found))
+    return (shall.exp() * (shall - does)).sum(-1).mean()

@@ -1,8 +1,12 @@
 """Questions in a conversation: what stands before them, and what a pronoun may mean."""
 
+import re
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
-from blip2_core.datasets.conversations import ELLIPSIS, FOLLOW_UP, MOST_OF_A_PICTURE, conversations
+from blip2_core.datasets.conversations import ELLIPSIS, FOLLOW_UP, MOST_OF_A_PICTURE, WHAT_ABOUT, conversations
 from blip2_core.datasets.record_files import Question, read_questions, write_records
 
 
@@ -13,9 +17,15 @@ def ask(question, answer, kind, image="a.jpg"):
 DOING = ask("What is the dog doing?", "Running.", "activity")
 COLOUR = ask("What color is the dog?", "Brown.", "colour")
 ANIMAL = ask("What animal is in the picture?", "A dog.", "object")
+BALL = ask("What color is the ball?", "Red.", "colour")
 WHERE = ask("Where is the dog?", "In the snow.", "place")
 SHIRT = ask("What colour is the man's shirt?", "Red.", "colour")
 MAN = ask("Where is the man?", "On a street.", "place")
+
+
+def as_and(ellipsis):
+    """ "And the ball?" for "What about the ball?" too."""
+    return re.sub(f"^({'|'.join(WHAT_ABOUT)}) ", "And ", ellipsis)
 
 
 def draws(*questions, kind):
@@ -82,16 +92,23 @@ def test_nothing_is_taken_up_that_is_not_there_or_not_clear(before, question):
 )  # fmt: skip
 def test_an_ellipsis_leaves_out_what_stays_the_same_and_nothing_else(before, question, ellipsis):
     found = [one for one in draws(before, question, kind=ELLIPSIS) if one.in_full == question.question]
-    assert {(one.question, one.history) for one in found} == (
+    assert {(as_and(one.question), one.history) for one in found} == (
         {(ellipsis, ((before.question, before.answers[0]),))} if ellipsis else set()
     )
+
+
+def test_four_in_ten_ellipses_ask_what_about_it_and_the_others_begin_with_and():
+    colours = [replace(one, image=f"{number}.jpg") for number in range(200) for one in (COLOUR, BALL)]
+    asked = [one.question for one in conversations(colours, 0) if one.kind == ELLIPSIS]
+    said = Counter(text.removesuffix(" the ball?").removesuffix(" the dog?") for text in asked)
+    assert set(said) == {"And", *WHAT_ABOUT} and 0.5 < said["And"] / len(asked) < 0.7
 
 
 def test_a_conversation_goes_on_with_the_same_thing_for_longer_than_a_turn():
     histories = {one.history[-2:] for one in draws(DOING, COLOUR, WHERE, kind=FOLLOW_UP)}
     assert (("What is the dog doing?", "Running."), ("What color is it?", "Brown.")) in histories
     cat, bird = ask("What color is the cat?", "Grey.", "colour"), ask("What color is the bird?", "Blue.", "colour")
-    histories = {(one.history[-2:], one.question) for one in draws(COLOUR, cat, bird, kind=ELLIPSIS)}
+    histories = {(one.history[-2:], as_and(one.question)) for one in draws(COLOUR, cat, bird, kind=ELLIPSIS)}
     assert ((("What color is the dog?", "Brown."), ("And the cat?", "Grey.")), "And the bird?") in histories
 
 

@@ -13,7 +13,7 @@ from blip2_core.checkpoint import load, save
 from blip2_core.errors import DataError, TrainingError
 from blip2_core.train.pictures import Pictures
 from blip2_core.train.samples import Sample, read_samples
-from blip2_core.train.turns import TEXTS_OF_A_PICTURE, Turns
+from blip2_core.train.turns import TEXTS_OF_A_PICTURE, Turns, divergence
 
 FOLLOW_UP, TURNS = "a picture of what?", (("a picture?", "a red picture"), ("a photo?", "grey"))
 
@@ -53,6 +53,26 @@ def test_the_loss_is_how_far_the_visual_prompt_is_from_that_of_the_question_in_f
     target = blip2.visual_prompt(seen, [QUESTION] * 4)
     spread = target.var(0).mean(1)[:, None]
     assert loss(stage, four) == pytest.approx(float(((told - target).square() / spread).mean()), rel=1e-4)
+
+
+def test_where_the_queries_look_has_a_loss_of_its_own(samples):
+    stage, blip2 = make_stage(samples).eval(), make_blip2("chatml")
+    with torch.no_grad():
+        for layer in stage.model.qformer.encoder.layer:
+            if layer.sees_image:
+                layer.crossattention.attention.query.weight.mul_(3)
+        losses = stage(features(samples[4:]), samples[4:])
+        stage.model.qformer.load_state_dict(blip2.model.qformer.state_dict())
+        again = stage(features(samples[4:]), samples[4:])
+    assert losses["looking"] > 0.001 and again["looking"] == pytest.approx(0, abs=1e-7)
+
+
+def test_the_divergence_of_where_they_look_is_that_of_kullback_and_leibler():
+    even, sure = torch.tensor([[[[0.5, 0.5]]]]), torch.tensor([[[[0.75, 0.25]]]])
+    assert float(divergence([even], [even])) == 0
+    assert float(divergence([sure], [even])) == pytest.approx(0.130812, abs=1e-6)  # ln 2 less the entropy 0.562335
+    assert float(divergence([sure, even], [even, even])) == pytest.approx(0.065406, abs=1e-6)
+    assert float(divergence([sure], [torch.tensor([[[[1.0, 0.0]]]])])) == pytest.approx(2.891542, abs=1e-5)
 
 
 def test_what_needs_no_turn_is_where_it_shall_be_from_the_start(samples):
