@@ -29,7 +29,7 @@ def test_the_readme_quotes_the_same_answers():
     written = json.loads(answers.FILE.read_text())
     lines = (PAGE.parents[1] / "README.md").read_text().splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith('| <img src="demo/gallery/')]
-    assert len(rows) == 4
+    assert len(rows) == 5
     for picture, asked, said in rows:
         photo = picture.split('"')[1].rsplit("/", 1)[-1]
         quoted = said.split(" *(")[0].split(" <br> ")
