@@ -133,7 +133,9 @@ def run_once(
     """
     line = shlex.join(["python", "-m", "blip2_core", *command])
     marker = folder / "finished" / name
-    digests = {} if dry_run else {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in inputs}
+    digests = (
+        {} if dry_run else {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in dict.fromkeys(inputs)}
+    )
     done = "\n".join([line, *(f"{digest}  {file}" for file, digest in digests.items())])
     finished = marker.is_file() and marker.read_text() == done
     sys.stderr.write(f"{'finished before: ' if finished else ''}{line}\n")
