@@ -45,19 +45,19 @@ def worn_lessons(classes: Sequence[Thing], photographs: Sequence[CaptionedPhotog
     """
     draw = random.Random(f"{seed} worn")
     worn = [_Class(number, one.name) for number, one in enumerate(classes) if _is_worn(one)]
-    animals = [(number, one) for number, one in enumerate(classes) if not WEARERS.isdisjoint(one.broader)]
-    called = [_Class(number, target_broader(one) or one.name) for number, one in animals]
-    wearers = [
-        (one.image, kind.name)
-        for (_, one), kind in zip(animals, called, strict=True)
-        if split_of(one.key, seed) == "train"
+    animals = [
+        _Class(number, target_broader(one) or one.name)
+        for number, one in enumerate(classes)
+        if not WEARERS.isdisjoint(one.broader)
     ]
+    for_training = [one for one in animals if split_of(classes[one.number].key, seed) == "train"]
+    wearers = [(classes[one.number].image, one.name) for one in for_training]
     dogs = [one.image for one in photographs if one.split == "train" and _shows_a_dog(one.captions)]
     wearers += [(image, "dog") for image in draw.sample(dogs, min(len(dogs), len(wearers)))]
     lessons: list[Question] = []
     for image, name in wearers:
         for _ in range(ROUNDS):
-            other = draw.choice(called) if draw.random() < OTHER_ANIMAL_SHARE else None
+            other = draw.choice(animals) if draw.random() < OTHER_ANIMAL_SHARE else None
             whole = (ShownClass(other.number),) if other else ()
             lessons += _round(image, other.name if other else name, whole, worn, draw)
     return lessons
@@ -82,16 +82,14 @@ def _round(
     other = draw.choice([one for one in worn if one.name != thing.name])
     box = _part(draw)
     wearing = (*whole, ShownClass(thing.number, box))
-    what, is_it, is_other = (
-        f"What is the {name} wearing?",
-        *(f"Is the {name} wearing {with_a(one.name)}?" for one in (thing, other)),
-    )
+    what, is_it = f"What is the {name} wearing?", f"Is the {name} wearing {with_a(thing.name)}?"
     yield Question(image, what, (sentence_case(with_a(thing.name)),), "worn", SOURCE, shown=wearing, box=box)
     yield Question(image, is_it, ("Yes.",), "yes_no", SOURCE, shown=wearing, box=box)
     if draw.random() < NOTHING_SHARE:
         yield Question(image, what, ("Nothing.",), "worn", SOURCE, shown=whole)
         yield Question(image, is_it, ("No.",), "yes_no", SOURCE, shown=whole)
     else:
+        is_other = f"Is the {name} wearing {with_a(other.name)}?"
         yield Question(image, is_other, ("No.",), "yes_no", SOURCE, shown=wearing)
 
 
