@@ -9,7 +9,7 @@ So the names of classes whose one sample photograph is held out are taught, thei
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .imagenet import in_classifier_order
 from .naming import training_questions
@@ -19,6 +19,14 @@ from .wordnet import WordNet
 
 SOURCE = "classes"
 ROUNDS = 3  # of questions about every class, each on other hosts
+
+
+@dataclass(frozen=True)
+class NumberedClass:
+    """A class of ImageNet, with its number among the thousand."""
+
+    number: int
+    thing: Thing
 
 
 class Hosts:

@@ -10,11 +10,11 @@ pictures are asked about ImageNet's classes too, several times: each thing on th
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from .caption_questions import sentence_case
-from .class_lessons import SOURCE
+from .class_lessons import SOURCE, NumberedClass
 from .composed import choose, compose, cut_outs, ground_for, whole_photographs
 from .flickr8k import CaptionedPhotograph
 from .pointing_questions import Placed, is_it_there, own_colour, own_names, tell_apart
@@ -80,16 +80,10 @@ def composed_lessons(
     return records, about_classes
 
 
-@dataclass(frozen=True)
-class _Class:
-    number: int
-    thing: Thing
-
-
-def _exchange(chosen: Sequence[Thing], classes: Sequence[Thing], draw: random.Random) -> dict[str, _Class]:
+def _exchange(chosen: Sequence[Thing], classes: Sequence[Thing], draw: random.Random) -> dict[str, NumberedClass]:
     """A class for each thing, by the file of the thing."""
     drawn = draw.sample([*enumerate(classes)], len(chosen))
-    return {thing.image: _Class(*one) for thing, one in zip(chosen, drawn, strict=True)}
+    return {thing.image: NumberedClass(*one) for thing, one in zip(chosen, drawn, strict=True)}
 
 
 def _ask(

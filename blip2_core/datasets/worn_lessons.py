@@ -8,11 +8,10 @@ photograph as a whole shows the prototype of another animal.
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from . import lexicon
 from .caption_questions import sentence_case
-from .class_lessons import SOURCE
+from .class_lessons import SOURCE, NumberedClass
 from .flickr8k import CaptionedPhotograph
 from .naming import target_broader
 from .record_files import Box, Question, ShownClass
@@ -28,12 +27,6 @@ WIDTHS, HEIGHTS = (0.25, 0.6), (0.15, 0.45)  # least and most of the part, as sh
 MIDDLES = (0.3, 0.7)  # the middle of the part lies between these shares of width and height
 
 
-@dataclass(frozen=True)
-class _Class:
-    number: int
-    name: str
-
-
 def worn_lessons(classes: Sequence[Thing], photographs: Sequence[CaptionedPhotograph], seed: int) -> list[Question]:
     """What an animal wears, and whether it wears this or that, `ROUNDS` times for each photograph of an animal.
 
@@ -44,14 +37,11 @@ def worn_lessons(classes: Sequence[Thing], photographs: Sequence[CaptionedPhotog
         seed: of the splits and of everything drawn.
     """
     draw = random.Random(f"{seed} worn")
-    worn = [_Class(number, one.name) for number, one in enumerate(classes) if _is_worn(one)]
-    animals = [
-        _Class(number, target_broader(one) or one.name)
-        for number, one in enumerate(classes)
-        if not WEARERS.isdisjoint(one.broader)
-    ]
-    for_training = [one for one in animals if split_of(classes[one.number].key, seed) == "train"]
-    wearers = [(classes[one.number].image, one.name) for one in for_training]
+    numbered = [NumberedClass(number, one) for number, one in enumerate(classes)]
+    worn = [one for one in numbered if _is_worn(one.thing)]
+    animals = [one for one in numbered if not WEARERS.isdisjoint(one.thing.broader)]
+    things = [one.thing for one in animals if split_of(one.thing.key, seed) == "train"]
+    wearers = [(thing.image, _called(thing)) for thing in things]
     dogs = [one.image for one in photographs if one.split == "train" and _shows_a_dog(one.captions)]
     wearers += [(image, "dog") for image in draw.sample(dogs, min(len(dogs), len(wearers)))]
     lessons: list[Question] = []
@@ -59,12 +49,16 @@ def worn_lessons(classes: Sequence[Thing], photographs: Sequence[CaptionedPhotog
         for _ in range(ROUNDS):
             other = draw.choice(animals) if draw.random() < OTHER_ANIMAL_SHARE else None
             whole = (ShownClass(other.number),) if other else ()
-            lessons += _round(image, other.name if other else name, whole, worn, draw)
+            lessons += _round(image, _called(other.thing) if other else name, whole, worn, draw)
     return lessons
 
 
 def _is_worn(thing: Thing) -> bool:
     return not WORN_KINDS.isdisjoint(thing.broader) and thing.name not in NOT_WORN
+
+
+def _called(animal: Thing) -> str:
+    return target_broader(animal) or animal.name
 
 
 def _shows_a_dog(captions: Sequence[str]) -> bool:
@@ -75,13 +69,14 @@ def _shows_a_dog(captions: Sequence[str]) -> bool:
 
 
 def _round(
-    image: str, name: str, whole: tuple[ShownClass, ...], worn: Sequence[_Class], draw: random.Random
+    image: str, name: str, whole: tuple[ShownClass, ...], worn: Sequence[NumberedClass], draw: random.Random
 ) -> Iterator[Question]:
     """Questions about one photograph and one thing to wear; `whole` is the animal that it shows instead of its own."""
-    thing = draw.choice(worn)
-    other = draw.choice([one for one in worn if one.name != thing.name])
+    shown = draw.choice(worn)
+    thing = shown.thing
+    other = draw.choice([one.thing for one in worn if one.thing.name != thing.name])
     box = _part(draw)
-    wearing = (*whole, ShownClass(thing.number, box))
+    wearing = (*whole, ShownClass(shown.number, box))
     what, is_it = f"What is the {name} wearing?", f"Is the {name} wearing {with_a(thing.name)}?"
     yield Question(image, what, (sentence_case(with_a(thing.name)),), "worn", SOURCE, shown=wearing, box=box)
     yield Question(image, is_it, ("Yes.",), "yes_no", SOURCE, shown=wearing, box=box)
