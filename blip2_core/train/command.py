@@ -95,6 +95,13 @@ def _add_options_of_vqa(add: Any) -> None:
         metavar="N",
         help="most samples of a batch that the language model reads; 0: all learn by --answer-queries and boxes alone",
     )
+    add(
+        "--together",
+        type=int,
+        default=4,
+        metavar="N",
+        help="most questions about one picture side by side in a batch: the image encoder looks once for them (4)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -122,7 +129,8 @@ def run(args: argparse.Namespace) -> int:
         stage.compile_layers()
     mixed = args.stage == "stage1" or getattr(args, "language_batch", None) is not None
     length = None if mixed else stage.text_length
-    batches = Batches(samples, batch_size=args.batch_size, seed=args.seed, length=length)
+    together = getattr(args, "together", 1)
+    batches = Batches(samples, batch_size=args.batch_size, seed=args.seed, length=length, together=together)
     settings = TrainSettings(
         steps=args.steps or max(round(args.epochs * batches.steps_per_epoch), 1),
         batch_size=args.batch_size,

@@ -120,7 +120,7 @@ def train(
     """
     stage.freeze_the_rest()
     before = frozen_fingerprint(stage, stage.trainable)
-    options = {**asdict(settings), **stage.options, "views": pictures.views}
+    options = {**asdict(settings), **stage.options, "views": pictures.views, "together": batches.together}
     origin = {"data": fingerprint_of(batches.samples), "frozen": before}
     run = _Run(stage, settings, folder, options=options, origin=origin)
     first = run.begin(facts, resume=resume)
@@ -137,7 +137,7 @@ def train(
     def prepare(step: int) -> tuple[int, Tensor, Any]:
         """Texts a step, features and batch of a step, with draws of its own."""
         samples, rng = batches.step(step), random.Random(f"{settings.seed}:{step}")
-        features = pictures.features(samples, rng)
+        features = pictures.features(stage.groups(samples), rng)
         return sum(len(sample.texts) for sample in samples), features, stage.collate(samples, rng)
 
     with (

@@ -122,14 +122,14 @@ class Pictures:
             rows[few] = torch.from_numpy(np.array(self._reader[few])).to(self.device)
         return rows
 
-    def features(self, samples: Sequence[Sample], rng: random.Random) -> Tensor:
-        """Frozen features of one view of each picture, (B, ...) floats on the model's device.
+    def features(self, groups: Sequence[Sequence[Sample]], rng: random.Random) -> Tensor:
+        """Frozen features of one view of each group's picture, (G, ...) floats on the model's device.
 
         Args:
-            samples: B samples that `prepare` returned.
+            groups: G groups of samples that `prepare` returned, each of one picture.
             rng: draws the views; a text that names a side never gets a mirrored one, a thing with a box no crop.
         """
-        views = [self._draw(sample, rng) for sample in samples]
+        views = [self._draw(group, rng) for group in groups]
         if self._on_gpu is not None:
             places = torch.tensor([self._rows[view] for view in views]).to(self.device, non_blocking=True)
             return self._on_gpu[places].float()
@@ -138,10 +138,10 @@ class Pictures:
             return torch.from_numpy(rows).float().to(self.device)
         return self._encode(self.processor([open_view(view) for view in views])).to(self.device)
 
-    def _draw(self, sample: Sample, rng: random.Random) -> View:
-        numbers = [number for number in range(self.views) if sample.may_be_shown(number)]
-        view = View(sample.image, rng.choice(numbers))
-        return view if self._reader is None or view in self._rows else View(sample.image)
+    def _draw(self, group: Sequence[Sample], rng: random.Random) -> View:
+        numbers = [number for number in range(self.views) if all(sample.may_be_shown(number) for sample in group)]
+        view = View(group[0].image, rng.choice(numbers))
+        return view if self._reader is None or view in self._rows else View(group[0].image)
 
 
 def _broken(paths: Iterable[Path]) -> dict[Path, str]:

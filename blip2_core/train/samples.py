@@ -79,6 +79,14 @@ def _joined(samples: Sequence[Sample]) -> Sample:
     return replace(samples[0], text=first, more=tuple(more), weights=weights)
 
 
+def by_what_they_show(samples: Sequence[Sample]) -> list[list[int]]:
+    """Places of the samples, together where picture and classes are the same; by the first of each."""
+    groups: dict[Any, list[int]] = {}
+    for place, sample in enumerate(samples):
+        groups.setdefault((sample.image, sample.classes), []).append(place)
+    return [*groups.values()]
+
+
 def fingerprint_of(samples: Sequence[Sample]) -> str:
     """What a run learns from, as 16 hexadecimal digits; pictures by name, so that their folder may move."""
     digest = hashlib.sha256()

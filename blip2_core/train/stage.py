@@ -53,6 +53,10 @@ class Stage(nn.Module):
                 for layer in stack:
                     layer.compile(dynamic=True)
 
+    def groups(self, samples: Sequence[Sample]) -> list[list[Sample]]:
+        """The samples of a batch, together where one row of the features serves them; here each has its own."""
+        return [[sample] for sample in samples]
+
     def collate(self, samples: Sequence[Sample], rng: random.Random) -> Any:
         """What a step needs of its samples beside their pictures; the loop makes it ahead, in another thread.
 
@@ -66,7 +70,7 @@ class Stage(nn.Module):
         """Named losses of a batch; the loop minimizes their sum.
 
         Args:
-            features: (B, ...) frozen features of the pictures.
+            features: (G, ...) frozen features of the pictures, a row for each of `groups`.
             batch: what `collate` made of the B samples.
         """
         raise NotImplementedError

@@ -56,7 +56,7 @@ class Validation:
     def _mean_loss(self, stage: Stage, samples: Sequence[Sample]) -> float:
         total = 0.0
         for batch in in_batches(sorted(samples, key=stage.text_length), self.batch_size):
-            features = self.pictures.features(batch, random.Random(SEED))
+            features = self.pictures.features(stage.groups(batch), random.Random(SEED))
             total += len(batch) * sum(float(loss) for loss in stage(features, batch).values())
         return total / len(samples)
 

@@ -26,7 +26,7 @@ from ..model import Blip2, tokenize_questions
 from ..vision import ClassLesson, HybridViT, num_image_tokens
 from .answer_words import AnswerWords, answer_words_loss, words_to_say
 from .looking import cells_in, looking_loss
-from .samples import Sample
+from .samples import Sample, by_what_they_show
 from .stage2 import LanguageStage, PromptedTexts
 from .vision import OWN_BLOCKS
 
@@ -39,12 +39,13 @@ FEWEST_READ = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """What a step of question answering needs of its B samples, beside their pictures.
+    """What a step of question answering needs of its B samples, beside what G groups of them see.
 
     Args:
+        group: (B,) of which group each sample is.
         ids: (B, Tq) the questions in the Q-Former's vocabulary; None where it reads none.
         mask: (B, Tq), 1 where there is text.
-        lesson: classes that pictures shall show instead of their own; None if none shall.
+        lesson: classes that the G pictures shall show instead of their own; None if none shall.
         boxed: places of the samples that say where the thing asked about is.
         cells: (b, H * W) booleans, the patches of these things; None if there are none.
         words: that some visual prompts shall say; None if there are none.
@@ -52,6 +53,7 @@ class Batch:
         texts: what it reads and writes of them; None if it reads none.
     """
 
+    group: Tensor
     ids: Tensor | None
     mask: Tensor | None
     lesson: ClassLesson | None
@@ -112,16 +114,23 @@ class QuestionAnswering(LanguageStage):
         super().freeze_the_rest()
         self.model.vision_model.eval()
 
+    def groups(self, samples: Sequence[Sample]) -> list[list[Sample]]:
+        """See `Stage.groups`: the image encoder looks once at what several samples show."""
+        return [[samples[place] for place in places] for places in by_what_they_show(samples)]
+
     def collate(self, samples: Sequence[Sample], rng: random.Random, *, held_out: bool = False) -> "Batch":
         """See `Stage.collate`; of held-out samples the language model reads all."""
         read = [*range(len(samples))] if held_out else self._read_by_language_model(samples, rng)
         asked = [self.read_by_qformer(*_asked(sample)) for sample in samples]
         ids, mask = tokenize_questions(self.question_tokenizer, asked)
         boxed = [place for place, sample in enumerate(samples) if sample.box is not None]
+        groups = by_what_they_show(samples)
+        group_of = {place: number for number, places in enumerate(groups) for place in places}
         return Batch(
+            group=torch.tensor([group_of[place] for place in range(len(samples))]),
             ids=ids,
             mask=mask,
-            lesson=self._lesson(samples, rng),
+            lesson=self._lesson([samples[places[0]] for places in groups], rng),
             boxed=boxed,
             cells=torch.stack([self._cells(samples[place].box) for place in boxed]) if boxed else None,
             words=words_to_say(samples, self._ids_of_words) if self.answer_queries else None,
@@ -152,7 +161,7 @@ class QuestionAnswering(LanguageStage):
 
     def _look(self, features: Tensor, batch: "Batch") -> tuple[Tensor, dict[str, Tensor]]:
         """The visual prompts (B, Q, Dl), and `looking` if any sample says where the thing asked about is."""
-        image_embeds = self._image_embeds(features, batch.lesson)
+        image_embeds = self._image_embeds(features, batch.lesson)[batch.group.to(self.device)]  # (B, N, Dv)
         asked = [None if tensor is None else tensor.to(self.device) for tensor in (batch.ids, batch.mask)]
         if batch.cells is None:
             return self.model.project(self.model.query(image_embeds, *asked)), {}
@@ -179,7 +188,7 @@ class QuestionAnswering(LanguageStage):
         return rng.sample(alike, min(kept, len(alike)))
 
     def _image_embeds(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
-        """(B, N, Dv)."""
+        """(G, N, Dv)."""
         vision_model = self.model.vision_model
         if lesson is None:
             return vision_model.from_features(features)
@@ -188,7 +197,7 @@ class QuestionAnswering(LanguageStage):
         return vision_model.from_features(features, moved)
 
     def _lesson(self, samples: Sequence[Sample], rng: random.Random) -> ClassLesson | None:
-        """The classes that pictures shall show; half of them hide the picture itself, half leave it to be seen."""
+        """The classes that pictures shall show, one of each group; half hide the picture, half leave it to be seen."""
         most = max(len(sample.classes) for sample in samples)
         if not most:
             return None

@@ -42,7 +42,7 @@ def test_the_loss_is_by_the_share_of_the_box_and_samples_without_one_do_not_coun
 def test_after_some_steps_the_queries_look_into_the_box(blip2, picture_folder):
     plain = read_samples([picture_folder / "vqa.jsonl"])
     samples = [replace(sample, box=UPPER_LEFT) for sample in plain]
-    features = Pictures(blip2).features(samples, random.Random(0))
+    features = Pictures(blip2).features([[sample] for sample in samples], random.Random(0))
     stage = QuestionAnswering(blip2)
     stage.freeze_the_rest()
     optimizer = torch.optim.AdamW([p for p in stage.parameters() if p.requires_grad], lr=1e-2)

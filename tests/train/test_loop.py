@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,13 +12,14 @@ from small_blip2 import make_blip2
 
 from blip2_core.__main__ import main
 from blip2_core.checkpoint import save
+from blip2_core.datasets.record_files import ShownClass
 from blip2_core.errors import DataError, SettingsError, TrainingError
 from blip2_core.train.batches import Batches
 from blip2_core.train.curves import read_validation
 from blip2_core.train.frozen import frozen_fingerprint
 from blip2_core.train.loop import TrainSettings, train
 from blip2_core.train.pictures import Pictures
-from blip2_core.train.samples import read_samples
+from blip2_core.train.samples import Sample, read_samples
 from blip2_core.train.stage2 import Stage2
 from blip2_core.train.validation import Validation
 from blip2_core.train.vqa import QuestionAnswering
@@ -71,7 +73,7 @@ def test_every_held_out_answer_counts_alike_and_none_is_dropped_out(tmp_path, pi
     stage.eval()
     pictures = Pictures(make_blip2("chatml"))
     with torch.no_grad():
-        alone = [stage(pictures.features([s], random.Random(0)), [s])["answer"] for s in read_samples([data])]
+        alone = [stage(pictures.features([[s]], random.Random(0)), [s])["answer"] for s in read_samples([data])]
     assert read_validation(tmp_path)[-1]["vqa"] == pytest.approx(float(sum(alone)) / len(alone), abs=1e-4)
 
 
@@ -220,8 +222,9 @@ def test_cached_features_are_the_fresh_ones_in_half_precision(tmp_path, blip2, p
     fresh, cached = (Pictures(blip2, views=3, cache_folder=folder) for folder in (None, tmp_path / "features"))
     for pictures in (fresh, cached):
         pictures.prepare(samples, lambda text: None)
+    alone = [[sample] for sample in samples]
     for seed in range(5):
-        one, other = (pictures.features(samples, random.Random(seed)) for pictures in (fresh, cached))
+        one, other = (pictures.features(alone, random.Random(seed)) for pictures in (fresh, cached))
         assert torch.allclose(one, other, atol=2e-3)
     assert not torch.allclose(one[0], one[1], atol=0.1)
 
@@ -236,7 +239,8 @@ def test_pictures_that_do_not_open_are_counted_and_named_and_left_out(cached, tm
     said = []
     pictures = Pictures(blip2, cache_folder=tmp_path / "features" if cached else None, views=3)
     samples = pictures.prepare(read_samples([tmp_path / "data.jsonl"]), said.append)
-    assert len(samples) == len(whole) and pictures.features(samples, random.Random(0)).shape[0] == len(whole)
+    assert len(samples) == len(whole)
+    assert len(pictures.features([[sample] for sample in samples], random.Random(0))) == len(whole)
     assert said[0].startswith("2 pictures were left out: ") and "missing.png" in said[0] and "broken.png" in said[0]
 
 
@@ -277,6 +281,23 @@ def test_batches_are_the_same_every_time_and_cover_each_epoch(picture_folder):
     assert [one.step(n) for n in range(12)] == [two.step(n) for n in reversed(range(12))][::-1]
     epoch = [sample for n in range(one.steps_per_epoch) for sample in one.step(n)]
     assert sorted(map(str, epoch)) == sorted(map(str, samples))
+
+
+@pytest.mark.parametrize("length", [None, lambda sample: len(sample.text)])
+def test_questions_about_one_picture_stand_together_and_each_once_an_epoch(length):
+    one, two = (Path(f"{name}.png") for name in ("one", "two"))
+    shown = (ShownClass(3, None),)
+    many = [Sample(Path(f"{number}.png"), "x" * number) for number in range(20)]
+    samples = [Sample(one, "a" * n) for n in range(1, 9)] + [Sample(two, "b"), Sample(two, "b", classes=shown)] + many
+    batches = Batches(samples, batch_size=10, seed=3, length=length, together=4)
+    for epoch in range(3):
+        order = [s for n in range(3) for s in batches.step(3 * epoch + n)]
+        assert sorted(map(str, order)) == sorted(map(str, samples))
+        places = [place for place, sample in enumerate(order) if sample.image == one]
+        runs = sum(place - 1 not in places for place in places)
+        assert runs <= 3  # two groups of four; one may lie across two batches, which are shuffled
+    with pytest.raises(SettingsError, match="--together: expected 1 or more, got 0."):
+        Batches(samples, batch_size=10, seed=3, together=0)
 
 
 def test_a_folder_in_use_and_a_file_are_refused_before_anything_is_loaded(tmp_path, picture_folder, capsys):

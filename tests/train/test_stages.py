@@ -22,7 +22,7 @@ from blip2_core.train.vqa import QuestionAnswering
 
 def batch(blip2, file):
     samples = read_samples([file])
-    return Pictures(blip2).features(samples, random.Random(0)), samples
+    return Pictures(blip2).features([[sample] for sample in samples], random.Random(0)), samples
 
 
 @pytest.mark.parametrize("family", ["chatml", "opt", "llama"])
@@ -167,8 +167,8 @@ def test_a_text_that_names_a_side_never_gets_a_mirrored_view(blip2, picture_fold
     image = picture_folder / "red.png"
     pictures = Pictures(blip2, views=4)
     sided, plain = Sample(image, "A cat on the left."), Sample(image, "A cat.")
-    assert {pictures._draw(sided, random.Random(n)).number for n in range(50)} == {0, 2}
-    assert {pictures._draw(plain, random.Random(n)).number for n in range(50)} == {0, 1, 2, 3}
+    assert {pictures._draw([sided], random.Random(n)).number for n in range(50)} == {0, 2}
+    assert {pictures._draw([plain], random.Random(n)).number for n in range(50)} == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("family", ["chatml", "opt", "llama", "t5"])
@@ -182,12 +182,32 @@ def test_packed_texts_have_the_loss_they_have_one_by_one(family, question, pictu
     single = [Sample(image, text, question) for text in texts]
     packed = pack(single)
     assert [sample.texts for sample in packed] == [texts]
-    features = Pictures(blip2).features(single, random.Random(0))
+    features = Pictures(blip2).features([single], random.Random(0))
     apart = stage(features, single)["answer"]
-    together = stage(features[:1], packed)["answer"]
+    together = stage(features, packed)["answer"]
     assert float(together.detach()) == pytest.approx(float(apart.detach()), rel=1e-5)
     alike = [torch.autograd.grad(loss, stage.model.query_tokens)[0] for loss in (apart, together)]
     torch.testing.assert_close(*alike, rtol=1e-4, atol=5e-6)
+
+
+def test_what_several_questions_are_about_is_looked_at_once(blip2, picture_folder):
+    """Their loss is the mean of what they have one by one, with and without a box."""
+    stage = QuestionAnswering(blip2).eval()
+    red, grey = (s.image for s in read_samples([picture_folder / "caption.jsonl"])[:2])
+    box = (0.0, 0.0, 0.5, 0.5)
+    samples = [
+        Sample(image, text, "What?", box=where)
+        for image, text, where in ((red, "red", box), (grey, "a photo", box), (red, "a", None), (red, "grey", box))
+    ]
+    pictures = Pictures(blip2)
+    features = pictures.features(stage.groups(samples), random.Random(0))
+    assert len(features) == 2
+    with torch.no_grad():
+        found = stage(features, samples)
+        apart = [stage(pictures.features([[one]], random.Random(0)), [one]) for one in samples]
+    for name, number in (("answer", 4), ("looking", 3)):
+        expected = sum(float(losses[name]) for losses in apart if name in losses) / number
+        assert float(found[name]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_each_answer_counts_by_the_number_of_people_who_gave_it(blip2, picture_folder, tmp_path):
@@ -196,7 +216,7 @@ def test_each_answer_counts_by_the_number_of_people_who_gave_it(blip2, picture_f
     sample = read_samples([tmp_path / "said.jsonl"])[0]
     assert (sample.texts, sample.weights) == (("red", "a photo"), (0.75, 0.25))
     stage = QuestionAnswering(blip2).eval()
-    features = Pictures(blip2).features([sample], random.Random(0))
+    features = Pictures(blip2).features([[sample]], random.Random(0))
     with torch.no_grad():
         red, photo = (
             float(stage(features, [replace(sample, text=text, more=(), weights=(1.0,))])["answer"])
@@ -208,7 +228,7 @@ def test_each_answer_counts_by_the_number_of_people_who_gave_it(blip2, picture_f
 def test_a_packed_caption_of_stage_two_sees_no_other_caption(blip2, picture_folder):
     stage = Stage2(blip2).eval()
     samples = [Sample(s.image, s.text) for s in read_samples([picture_folder / "caption.jsonl"])[:1]]
-    features = Pictures(blip2).features(samples, random.Random(0))
+    features = Pictures(blip2).features([[sample] for sample in samples], random.Random(0))
     with torch.no_grad():
         alone = float(stage(features, samples)["language_modelling"])
         twice = float(stage(features, [replace(samples[0], more=(samples[0].text,))])["language_modelling"])

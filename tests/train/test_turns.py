@@ -37,7 +37,7 @@ def make_stage(samples, blip2=None):
 
 
 def features(samples):
-    return Pictures(make_blip2("chatml")).features(samples, random.Random(0))
+    return Pictures(make_blip2("chatml")).features([[sample] for sample in samples], random.Random(0))
 
 
 @torch.no_grad()
