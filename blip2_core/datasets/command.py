@@ -191,13 +191,17 @@ def _write_labels(args: argparse.Namespace, things: "list[Thing]") -> None:
     from tqdm import tqdm
 
     from .labels import label_photographs, label_records
-    from .record_files import pictures_of
+    from .record_files import told_of
+    from .seen_lessons import look, seen_records
 
     written = [args.out / f"{name}-train.jsonl" for name in ("caption", "vqa")]
-    photographs = pictures_of(file for file in written if file.exists())
-    with tqdm(total=len(photographs), desc="labels", unit="picture") as bar:
-        found = label_photographs(photographs, classes, lambda done, _: bar.update(done - bar.n))
+    told = told_of(file for file in written if file.exists())
+    with tqdm(total=len(told), desc="labels", unit="picture") as bar:
+        found = label_photographs([*told], classes, lambda done, _: bar.update(done - bar.n))
     _write(args, "label-train", list(label_records(found, args.seed)))
+    with tqdm(total=len(told), desc="what is seen where", unit="picture") as bar:
+        seen = look([*told], classes, lambda done, _: bar.update(done - bar.n))
+    _write(args, "seen-train", list(seen_records(seen, {str(path): text for path, text in told.items()}, args.seed)))
 
 
 def _write_distilled(

@@ -58,7 +58,9 @@ def label_photographs(
     trunk.load_state_dict(load_trunk(PARTS[TRUNK_PART]))
     processor, found = trunk_image_processor(), []
     for start in range(0, len(photographs), BATCH):
-        opened = {path: picture for path in photographs[start : start + BATCH] if (picture := _open(path)) is not None}
+        opened = {
+            path: picture for path in photographs[start : start + BATCH] if (picture := open_or_none(path)) is not None
+        }
         if opened:
             with torch.no_grad():
                 grid = trunk.head_features(trunk.features(processor(list(opened.values()))))
@@ -69,7 +71,8 @@ def label_photographs(
     return found
 
 
-def _open(path: Path) -> "Image | None":
+def open_or_none(path: Path) -> "Image | None":
+    """The picture, None if it does not open."""
     from ..image import open_image
 
     try:

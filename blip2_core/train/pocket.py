@@ -56,7 +56,7 @@ class Part:
 
 INSTEAD_OF_CAPTIONS = ("caption-things", "vqa")  # the first that is there
 QUESTIONS = (
-    *("vqa", "vqa", "daquar", "daquar", "daquar", "name", "name", "instruct", "instruct", "label"),
+    *("vqa", "vqa", "daquar", "daquar", "daquar", "name", "name", "instruct", "instruct", "label", "seen"),
     *("class", "class-instruct", "class-instruct", "composed", "composed-class", "worn"),
 )
 RECIPE = (

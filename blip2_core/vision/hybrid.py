@@ -20,6 +20,7 @@ Paper: ViT (arXiv 2010.11929), section 3.1, "Hybrid Architecture".
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -245,16 +246,31 @@ class HybridViT(nn.Module):
         return torch.cat([coarse[:, :1], cells], dim=1)
 
     @torch.no_grad()
-    def _tokens(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
-        """What the frozen trunk tells of the picture and of the cells of each scale: (B, 1 + cells, 1280)."""
+    def class_shares(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What the trunk tells of the picture and of the cells of each scale, and which classes it sees there.
+
+        Args:
+            features: (B, 352, cells) of `frozen_features`.
+
+        Returns:
+            (B, 1 + cells, 1280) floats, the picture first, and the likelihood of each class, (B, 1 + cells, 1000).
+        """
+        scales, tokens = self._told(features)
+        classified = torch.cat([tokens[:, :1], scales[0], *(_with_neighbours(scale) for scale in scales[1:])], dim=1)
+        return tokens, self.trunk._fc(classified).softmax(dim=-1)
+
+    def _told(self, features: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        """The cells of each scale, and all of them behind the mean of the smallest: (B, 1 + cells, 1280)."""
         cells = self.trunk.head_features(features[..., None])[..., 0].transpose(1, 2)  # (B, cells, 1280)
         scales = cells.split([grid.cells for grid in self.config.grids], dim=1)
-        whole = scales[0].mean(1, keepdim=True)
-        tokens = torch.cat([whole, cells], dim=1)
+        return scales, torch.cat([scales[0].mean(1, keepdim=True), cells], dim=1)
+
+    @torch.no_grad()
+    def _tokens(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
+        """What the frozen trunk tells of the picture and of the cells of each scale: (B, 1 + cells, 1280)."""
         if not self.config.prototype_scale:
-            return tokens
-        classified = torch.cat([whole, scales[0], *(_with_neighbours(scale) for scale in scales[1:])], dim=1)
-        shares, prototypes = self.trunk._fc(classified).softmax(dim=-1), self._prototypes()  # (B, 1 + cells, 1000)
+            return self._told(features)[1]
+        (tokens, shares), prototypes = self.class_shares(features), self._prototypes()
         if lesson is not None:
             shares = lesson.exchange(shares, prototypes)
             tokens = tokens.masked_fill(lesson.alone[:, None, None], 0.0)

@@ -1,0 +1,163 @@
+"""What the image encoder sees in parts of photographs: lessons on whether a thing is there, which say where.
+
+Class lessons show the queries prototypes in all purity. In a photograph a class is seen less clearly, in a few cells
+among many, and to find it there takes practice of its own. So the trunk's classifier is asked about each cell of the
+training photographs. Where it is sure of a word, a class's name or a broader one, the answer is "Yes.", and the box of
+those cells is where to look; about as many words, of which nothing is seen in any cell, get a "No.". As in POPE
+(arXiv 2305.10355) these are words that are seen often elsewhere.
+
+The trunk errs, and then the lesson is wrong about the photograph. It stays right about what the queries are given to
+see, which is all that they can learn to find.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw
+
+from .imagenet import in_classifier_order
+from .labels import SOURCE, open_or_none
+from .naming import target_broader
+from .pointing_questions import is_it_there
+from .record_files import Box, Question
+from .things import Thing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..vision.hybrid import Grid, HybridViT
+
+SURE = 0.5  # least likelihood of a word in a cell
+PART_OF_IT = 0.5  # of the likelihood of its likeliest cell: what the cells around must have to belong to the thing
+LEAST_PART = 0.25
+IN_ONE_PLACE = 0.8  # of all such cells lie together, or the word has no one place
+NOWHERE = 0.02  # likelihood in every cell, and in the whole, of a word that is not seen
+SIDE = 520  # pixels of the picture that the trunk looks at, as pocket's does
+AT_ONCE = 4  # pictures: the maps of more leave the caches
+MOST_EACH = 7  # words of a photograph
+TRIES = 60
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the trunk sees in a photograph.
+
+    Args:
+        image: the file.
+        there: words, each with the box of the cells in which it is seen, as shares of the picture.
+        nowhere: words of which nothing is seen.
+    """
+
+    image: str
+    there: tuple[tuple[str, Box], ...]
+    nowhere: frozenset[str]
+
+
+def look(photographs: Sequence[Path], classes: Sequence[Thing], say: Callable[[int, int], None]) -> list[Seen]:
+    """Ask the trunk about every cell of some photographs; those that do not open are left out.
+
+    Args:
+        photographs: picture files.
+        classes: the thousand classes of ImageNet, one `Thing` each, in any order.
+        say: told (done, total) photographs after each few.
+
+    Raises:
+        DataError: not a thousand classes.
+        FrozenPartError: the trunk cannot be fetched.
+    """
+    import torch
+
+    from ..train.bootstrap import trunk_image_processor
+
+    words, belongs = _words(in_classifier_order(classes))
+    model, processor = _encoder(), trunk_image_processor(SIDE)
+    seen = []
+    for start in range(0, len(photographs), AT_ONCE):
+        opened = [(path, picture) for path in photographs[start : start + AT_ONCE] if (picture := open_or_none(path))]
+        if opened:
+            with torch.no_grad():
+                features = model.frozen_features(processor([picture for _, picture in opened]))
+                likelihoods = model.class_shares(features)[1] @ belongs  # (B, 1 + cells, words)
+            grid = model.config.grid
+            seen += [
+                Seen(str(path), tuple(_there(own[-grid.cells :], words, grid)), _nowhere(own, words))
+                for (path, _), own in zip(opened, likelihoods, strict=True)
+            ]
+        say(min(start + AT_ONCE, len(photographs)), len(photographs))
+    return seen
+
+
+def _encoder() -> "HybridViT":
+    from ..builtin.frozen_parts import load_trunk
+    from ..checkpoint import TRUNK_PART
+    from ..train.bootstrap import PARTS
+    from ..vision import HybridViT, HybridViTConfig
+
+    model = HybridViT(HybridViTConfig(image_size=SIDE, num_scales=2)).eval()
+    model.trunk.load_state_dict(load_trunk(PARTS[TRUNK_PART]))
+    return model
+
+
+def _words(classes: Sequence[Thing]) -> "tuple[list[str], Tensor]":
+    """Names and broader words, and which classes belong to each: (1000, words), 0 or 1."""
+    import torch
+
+    numbers: dict[str, list[int]] = {}
+    for number, thing in enumerate(classes):
+        for word in dict.fromkeys((thing.name, target_broader(thing))):
+            if word:
+                numbers.setdefault(word, []).append(number)
+    belongs = torch.zeros(len(classes), len(numbers))
+    for place, own in enumerate(numbers.values()):
+        belongs[own, place] = 1
+    return [*numbers], belongs
+
+
+def _there(cells: "Tensor", words: Sequence[str], grid: "Grid") -> Iterator[tuple[str, Box]]:
+    """Each word that is surely seen in one place of the finest grid; likelihoods (cells, words)."""
+    for place in (cells.amax(0) >= SURE).nonzero()[:, 0].tolist():
+        own = cells[:, place].unflatten(0, (grid.side, grid.side))
+        likeliest = float(own.max())
+        part = own >= max(LEAST_PART, PART_OF_IT * likeliest)
+        row, column = divmod(int(own.argmax()), grid.side)
+        mask = Image.fromarray(part.byte().numpy()).copy()  # as it is, nothing can be drawn on it
+        ImageDraw.floodfill(mask, (column, row), 2)
+        together = mask.point([0, 0, 1, *[0] * 253])
+        if sum(together.tobytes()) >= IN_ONE_PLACE * int(part.sum()):
+            yield words[place], _as_shares(together.getbbox(), grid)
+
+
+def _as_shares(box: tuple[int, int, int, int] | None, grid: "Grid") -> Box:
+    assert box is not None, "the likeliest cell is in it"
+    begin, _, end, _ = grid.box
+    left, top, right, bottom = (round(min(max((side - begin) / (end - begin), 0.0), 1.0), 4) for side in box)
+    return left, top, right, bottom
+
+
+def _nowhere(likelihoods: "Tensor", words: Sequence[str]) -> frozenset[str]:
+    return frozenset(words[place] for place in (likelihoods.amax(0) < NOWHERE).nonzero()[:, 0].tolist())
+
+
+def seen_records(seen: Sequence[Seen], told: Mapping[str, str], seed: int) -> Iterator[Question]:
+    """Whether this or that is in a photograph: what is seen there and, about as often, what is not.
+
+    Args:
+        seen: of each photograph.
+        told: by photograph, what its captions and questions say, in lower case; nothing they name counts as absent.
+        seed: of everything drawn.
+    """
+    often = [word for one in seen for word, _ in one.there]
+    for one in seen:
+        draw = random.Random(f"{seed} seen {Path(one.image).name}")
+        for word, box in draw.sample(one.there, min(MOST_EACH, len(one.there))):
+            yield Question(one.image, is_it_there(word, draw), ("Yes.",), "yes_no", SOURCE, box=box)
+            absent = next((other for other in draw.choices(often, k=TRIES) if _is_absent(other, one, told)), None)
+            if absent:
+                yield Question(one.image, is_it_there(absent, draw), ("No.",), "yes_no", SOURCE)
+
+
+def _is_absent(word: str, seen: Seen, told: Mapping[str, str]) -> bool:
+    return word in seen.nowhere and not any(part in told.get(seen.image, "") for part in word.lower().split())
