@@ -57,22 +57,34 @@ def label_photographs(
     trunk = EfficientNetLite2().eval()
     trunk.load_state_dict(load_trunk(PARTS[TRUNK_PART]))
     processor, found = trunk_image_processor(), []
-    for start in range(0, len(photographs), BATCH):
-        opened = {
-            path: picture for path in photographs[start : start + BATCH] if (picture := open_or_none(path)) is not None
-        }
-        if opened:
-            with torch.no_grad():
-                grid = trunk.head_features(trunk.features(processor(list(opened.values()))))
-                shares, places = trunk.classify(grid).softmax(dim=1).max(dim=1)
-            sure = zip(opened, shares.tolist(), places.tolist(), strict=True)
-            found += [replace(ordered[k], image=str(path), source=SOURCE) for path, share, k in sure if share >= SURE]
-        say(min(start + BATCH, len(photographs)), len(photographs))
+    for opened in opening(photographs, BATCH, say):
+        with torch.no_grad():
+            grid = trunk.head_features(trunk.features(processor([picture for _, picture in opened])))
+            shares, places = trunk.classify(grid).softmax(dim=1).max(dim=1)
+        sure = zip(opened, shares.tolist(), places.tolist(), strict=True)
+        found += [replace(ordered[k], image=str(path), source=SOURCE) for (path, _), share, k in sure if share >= SURE]
     return found
 
 
-def open_or_none(path: Path) -> "Image | None":
-    """The picture, None if it does not open."""
+def opening(
+    photographs: Sequence[Path], at_once: int, say: Callable[[int, int], None]
+) -> Iterator[list[tuple[Path, "Image"]]]:
+    """So many files at a time, with their pictures; those that do not open are left out.
+
+    Args:
+        photographs: picture files.
+        at_once: files.
+        say: told (done, total) photographs after each few, once they were made use of.
+    """
+    for start in range(0, len(photographs), at_once):
+        few = photographs[start : start + at_once]
+        opened = [(path, picture) for path in few if (picture := _open(path)) is not None]
+        if opened:
+            yield opened
+        say(start + len(few), len(photographs))
+
+
+def _open(path: Path) -> "Image | None":
     from ..image import open_image
 
     try:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from .imagenet import in_classifier_order
-from .labels import SOURCE, open_or_none
+from .labels import SOURCE, opening
 from .naming import target_broader
 from .pointing_questions import is_it_there
 from .record_files import Box, Question
@@ -35,7 +35,6 @@ PART_OF_IT = 0.5  # of the likelihood of its likeliest cell: what the cells arou
 LEAST_PART = 0.25
 IN_ONE_PLACE = 0.8  # of all such cells lie together, or the word has no one place
 NOWHERE = 0.02  # likelihood in every cell, and in the whole, of a word that is not seen
-SIDE = 520  # pixels of the picture that the trunk looks at, as pocket's does
 AT_ONCE = 4  # pictures: the maps of more leave the caches
 MOST_EACH = 7  # words of a photograph
 TRIES = 60
@@ -70,33 +69,29 @@ def look(photographs: Sequence[Path], classes: Sequence[Thing], say: Callable[[i
     """
     import torch
 
-    from ..train.bootstrap import trunk_image_processor
+    from ..train.bootstrap import IMAGE_SIZE, trunk_image_processor
 
     words, belongs = _words(in_classifier_order(classes))
-    model, processor = _encoder(), trunk_image_processor(SIDE)
-    seen = []
-    for start in range(0, len(photographs), AT_ONCE):
-        opened = [(path, picture) for path in photographs[start : start + AT_ONCE] if (picture := open_or_none(path))]
-        if opened:
-            with torch.no_grad():
-                features = model.frozen_features(processor([picture for _, picture in opened]))
-                likelihoods = model.class_shares(features)[1] @ belongs  # (B, 1 + cells, words)
-            grid = model.config.grid
-            seen += [
-                Seen(str(path), tuple(_there(own[-grid.cells :], words, grid)), _nowhere(own, words))
-                for (path, _), own in zip(opened, likelihoods, strict=True)
-            ]
-        say(min(start + AT_ONCE, len(photographs)), len(photographs))
+    model, processor = _encoder(), trunk_image_processor(IMAGE_SIZE)
+    grid, seen = model.config.grid, []
+    for opened in opening(photographs, AT_ONCE, say):
+        with torch.no_grad():
+            features = model.frozen_features(processor([picture for _, picture in opened]))
+            likelihoods = model.class_shares(features)[1] @ belongs  # (B, 1 + cells, words)
+        seen += [
+            Seen(str(path), tuple(_there(own[-grid.cells :], words, grid)), _nowhere(own, words))
+            for (path, _), own in zip(opened, likelihoods, strict=True)
+        ]
     return seen
 
 
 def _encoder() -> "HybridViT":
     from ..builtin.frozen_parts import load_trunk
     from ..checkpoint import TRUNK_PART
-    from ..train.bootstrap import PARTS
+    from ..train.bootstrap import IMAGE_SIZE, PARTS
     from ..vision import HybridViT, HybridViTConfig
 
-    model = HybridViT(HybridViTConfig(image_size=SIDE, num_scales=2)).eval()
+    model = HybridViT(HybridViTConfig(image_size=IMAGE_SIZE, num_scales=2)).eval()
     model.trunk.load_state_dict(load_trunk(PARTS[TRUNK_PART]))
     return model
 
