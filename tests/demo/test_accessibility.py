@@ -226,9 +226,7 @@ def test_a_german_browser_gets_a_german_page_and_german_warnings(visit):
     page.locator(f"#picture img[alt='{german.PHOTOS['beagle.jpg'][1]}']").wait_for()
     page.locator("#question textarea").fill(QUESTION)
     page.locator("#send").click()
-    page.locator("#chat .bot.message").wait_for()
-    page.locator("#stop").click()
-    assert wait_for_the_end(page).endswith(german.ENDED["closed"])
+    assert wait_for_the_end(page).endswith(german.ENDED["length"])
     assert page.locator("#chat .top-panel button:visible").count() == 1  # Gradio's own button to clear is not shown
     assert page.locator("#send").inner_text() == german.SEND and page.locator("#again").inner_text() == german.AGAIN
     unfold_all(page)
@@ -244,10 +242,9 @@ def test_only_what_the_model_says_is_marked_as_english_on_a_german_page(visit):
     for place in (0, 1):  # the second begins a new conversation, and the page says so in the chat
         page.locator("#gallery button.thumbnail-item").nth(place).click()
         page.locator(f"#picture img[alt='{german.PHOTOS[photos()[place].file][1]}']").wait_for()
+        page.get_by_text((german.IN_ENGLISH, german.NEW_CONVERSATION)[place]).wait_for()
         page.locator("#question textarea").fill(QUESTION)
         page.locator("#send").click()
-        page.locator("#chat .bot.message").last.wait_for()
-        page.locator("#stop").click()
         facts = wait_for_the_end(page)
     said = dict(page.locator("#chat [data-testid=bot]").evaluate_all(LANGUAGES_IN_CHAT))
     answer = page.locator("#chat [data-testid=bot]").nth(1).inner_text().strip().split("\n")[0]
@@ -256,7 +253,6 @@ def test_only_what_the_model_says_is_marked_as_english_on_a_german_page(visit):
     page.locator("#compare-question textarea").fill(QUESTION)
     page.locator("#compare-send").click()
     page.wait_for_function("[...document.querySelectorAll('.side .answer')].every(answer => answer.innerText)")
-    page.locator("#compare-stop").click()
     page.locator("#compare-send").wait_for()
     assert {side.get_attribute("lang") for side in page.locator(".side .answer").all()} == {"en"}
 
