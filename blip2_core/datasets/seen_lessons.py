@@ -34,7 +34,7 @@ SURE = 0.5  # least likelihood of a word in a cell
 PART_OF_IT = 0.5  # of the likelihood of its likeliest cell: what the cells around must have to belong to the thing
 LEAST_PART = 0.25
 IN_ONE_PLACE = 0.8  # of all such cells lie together, or the word has no one place
-NOWHERE = 0.02  # likelihood in every cell, and in the whole, of a word that is not seen
+TRACE = 0.02  # likelihood in some cell, or in the whole, from which on a word cannot be called absent
 AT_ONCE = 4  # pictures: the maps of more leave the caches
 MOST_EACH = 7  # words of a photograph
 TRIES = 60
@@ -47,12 +47,12 @@ class Seen:
     Args:
         image: the file.
         there: words, each with the box of the cells in which it is seen, as shares of the picture.
-        nowhere: words of which nothing is seen.
+        traces: words of which at least a trace is seen.
     """
 
     image: str
     there: tuple[tuple[str, Box], ...]
-    nowhere: frozenset[str]
+    traces: frozenset[str]
 
 
 def look(photographs: Sequence[Path], classes: Sequence[Thing], say: Callable[[int, int], None]) -> list[Seen]:
@@ -79,7 +79,7 @@ def look(photographs: Sequence[Path], classes: Sequence[Thing], say: Callable[[i
             features = model.frozen_features(processor([picture for _, picture in opened]))
             likelihoods = model.class_shares(features)[1] @ belongs  # (B, 1 + cells, words)
         seen += [
-            Seen(str(path), tuple(_there(own[-grid.cells :], words, grid)), _nowhere(own, words))
+            Seen(str(path), tuple(_there(own[-grid.cells :], words, grid)), _traces(own, words))
             for (path, _), own in zip(opened, likelihoods, strict=True)
         ]
     return seen
@@ -132,8 +132,8 @@ def _as_shares(box: tuple[int, int, int, int] | None, grid: "Grid") -> Box:
     return left, top, right, bottom
 
 
-def _nowhere(likelihoods: "Tensor", words: Sequence[str]) -> frozenset[str]:
-    return frozenset(words[place] for place in (likelihoods.amax(0) < NOWHERE).nonzero()[:, 0].tolist())
+def _traces(likelihoods: "Tensor", words: Sequence[str]) -> frozenset[str]:
+    return frozenset(words[place] for place in (likelihoods.amax(0) >= TRACE).nonzero()[:, 0].tolist())
 
 
 def seen_records(seen: Sequence[Seen], told: Mapping[str, str], seed: int) -> Iterator[Question]:
@@ -155,4 +155,4 @@ def seen_records(seen: Sequence[Seen], told: Mapping[str, str], seed: int) -> It
 
 
 def _is_absent(word: str, seen: Seen, told: Mapping[str, str]) -> bool:
-    return word in seen.nowhere and not any(part in told.get(seen.image, "") for part in word.lower().split())
+    return word not in seen.traces and not any(part in told.get(seen.image, "") for part in word.lower().split())

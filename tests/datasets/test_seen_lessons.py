@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from blip2_core.datasets.record_files import told_of
-from blip2_core.datasets.seen_lessons import NOWHERE, Seen, look, seen_records
+from blip2_core.datasets.seen_lessons import Seen, look, seen_records
 from blip2_core.datasets.things import Thing
 from blip2_core.errors import DataError
 
@@ -27,8 +27,8 @@ def test_the_trunk_sees_where_the_beagle_and_the_coffee_are(tmp_path):
     )
     assert [Path(seen.image).name for seen in (beagle, coffee)] == ["beagle.jpg", "coffee.jpg"]
     assert done == [(3, 3)]
-    assert "espresso" in beagle.nowhere and "class 1" in coffee.nowhere  # a goldfish
-    assert "dog" not in beagle.nowhere and "espresso" not in coffee.nowhere
+    assert "espresso" not in beagle.traces and "class 1" not in coffee.traces  # a goldfish
+    assert "dog" in beagle.traces and "espresso" in coffee.traces
     for seen, word, middle in ((beagle, "dog", (0.45, 0.57)), (coffee, "espresso", (0.5, 0.41))):
         left, top, right, bottom = dict(seen.there)[word]
         assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx(middle, abs=0.08)
@@ -43,11 +43,10 @@ def test_a_folder_with_too_few_classes_is_refused():
 
 def test_what_is_seen_gets_a_yes_with_its_box_and_about_as_much_that_is_not_gets_a_no():
     box = (0.1, 0.2, 0.5, 0.6)
-    nowhere = frozenset({"boat", "hat", "cat"})
     seen = [
-        Seen("dog.jpg", (("dog", box),), nowhere),
-        Seen("sea.jpg", (("boat", box), ("hat", box), ("cat", box)), frozenset({"dog"})),
-        Seen("nothing.jpg", (), nowhere),
+        Seen("dog.jpg", (("dog", box),), frozenset({"dog"})),
+        Seen("sea.jpg", (("boat", box), ("hat", box), ("cat", box)), frozenset({"boat", "hat", "cat"})),
+        Seen("nothing.jpg", (), frozenset()),
     ]
     told = {"dog.jpg": "a dog runs past a boat. is there a hat? no."}
     records = list(seen_records(seen, told, seed=0))
@@ -57,7 +56,7 @@ def test_what_is_seen_gets_a_yes_with_its_box_and_about_as_much_that_is_not_gets
     of_sea = [record for record in records if record.image == "sea.jpg"]
     assert [record.answers[0] for record in of_sea].count("Yes.") == 3
     assert all("a dog" in record.question for record in of_sea if record.answers == ("No.",))
-    assert {record.image for record in records} == {"dog.jpg", "sea.jpg"} and 0 < NOWHERE < 1
+    assert {record.image for record in records} == {"dog.jpg", "sea.jpg"}
 
 
 def test_what_records_say_about_a_picture_is_gathered(tmp_path):
