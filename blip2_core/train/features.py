@@ -4,7 +4,8 @@ A picture may be kept in several views: view 0 is the whole picture, the others 
 mirrored. A view depends on the picture and its number alone, so that a cache can grow and be shared between runs.
 
 On disk a cache is two files: `features.bin`, rows of float16, and `index.jsonl`, a header and one line for each
-finished row. A row without its line was cut off by an interruption and is written again.
+finished row. A row without its line was cut off by an interruption and is written again. Runs that share a cache read
+it at the same time and fill it one after the other, behind a lock.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
+from ..disk import one_at_a_time
 from ..errors import DataError, ImageError
 from ..image import ImageProcessor, open_image
 from .ahead import in_advance
@@ -94,8 +96,9 @@ class FeatureCache:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"--cache-features: {folder} cannot be made ({error.strerror}).") from error
-        self.rows: dict[str, int] = {}
-        self._begin_or_read({"identity": identity, "shape": list(self.shape)})
+        self.rows: dict[str, int]
+        self._header = json.dumps({"identity": identity, "shape": list(self.shape)})
+        self._read()
 
     @property
     def _index(self) -> Path:
@@ -110,29 +113,43 @@ class FeatureCache:
         """Bytes on disk of one view."""
         return 2 * math.prod(self.shape)  # float16
 
-    def _begin_or_read(self, header: dict[str, object]) -> None:
+    @contextmanager
+    def filling(self, say: Callable[[str], object]) -> Iterator[None]:
+        """Be the only process that fills the cache; what another one has just added is in `rows`.
+
+        Args:
+            say: told that another process fills it, if one does, before this one waits for it.
+        """
+        with one_at_a_time(self.folder / "lock", lambda: say(f"Waiting for another run that fills {self.folder}.")):
+            self._read()
+            whole = "\n".join([self._header, *(json.dumps({"key": key}) for key in self.rows)]) + "\n"
+            if not self._index.exists() or self._index.read_text() != whole:  # an interruption cut it off
+                self._index.write_text(whole)
+            self._bin.touch()
+            yield
+
+    def _read(self) -> None:
+        """Find the whole rows that have a whole line."""
+        self.rows = {}
         lines = self._index.read_text().splitlines() if self._index.exists() else []
         if not lines or (len(lines) == 1 and not lines[0].endswith("}")):  # cut off while the header was written
-            self._index.write_text(json.dumps(header) + "\n")
-            self._bin.write_bytes(b"")
             return
-        self._expect_header(header, lines[0])
-        self._bin.touch()  # a cache cut off before its first row may not have it
-        whole = self._bin.stat().st_size // self.row_bytes
-        for row, line in enumerate(lines[1 : whole + 1]):
+        self._expect_header(lines[0])
+        written = self._bin.stat().st_size // self.row_bytes if self._bin.exists() else 0
+        for row, line in enumerate(lines[1 : written + 1]):
             if not line.endswith("}"):  # the last line was cut off
                 break
             self.rows[json.loads(line)["key"]] = row
-        self._index.write_text("\n".join(lines[: len(self.rows) + 1]) + "\n")
 
-    def _expect_header(self, header: dict[str, object], line: str) -> None:
+    def _expect_header(self, line: str) -> None:
         try:
             found = dict(json.loads(line))
         except ValueError:
             found = {}
+        header = json.loads(self._header)
         if found != header:
             raise DataError(
-                f"{self.folder}: expected features of encoder {str(header['identity'])[:12]} with shape {self.shape}, "
+                f"{self.folder}: expected features of encoder {header['identity'][:12]} with shape {self.shape}, "
                 f"found encoder {str(found.get('identity'))[:12]} with shape {found.get('shape')}. "
                 "Give --cache-features an empty folder."
             )
@@ -147,7 +164,7 @@ class FeatureCache:
         return list(seen.values())
 
     def add(self, views: Sequence[View], features: Tensor) -> None:
-        """Append the features (B, *shape) of some views.
+        """Append the features (B, *shape) of some views, while `filling`.
 
         Raises:
             TrainingError: the disk is full; what was there before stays.
@@ -173,15 +190,17 @@ def fill_cache(
     *,
     encode: Callable[[Tensor], Tensor],
     processor: ImageProcessor,
+    say: Callable[[str], object],
     batch_size: int = 32,
 ) -> list[str]:
-    """Compute what is missing, with a progress bar.
+    """Compute what is missing, with a progress bar, once no other process does.
 
     Args:
         cache: where the features go.
         views: the views that training will ask for.
         encode: pixel_values (B, 3, H, W) to features (B, *shape).
         processor: pictures to pixel_values.
+        say: told if another process has to end before.
         batch_size: views encoded at once.
 
     Returns:
@@ -190,7 +209,21 @@ def fill_cache(
     Raises:
         TrainingError: the disk has too little room for what is missing.
     """
-    missing, problems = cache.missing(views), []
+    wanted = cache.missing(views)
+    if not wanted:
+        return []
+    with cache.filling(say):
+        return _fill(cache, cache.missing(wanted), encode, processor, batch_size)
+
+
+def _fill(
+    cache: FeatureCache,
+    missing: Sequence[View],
+    encode: Callable[[Tensor], Tensor],
+    processor: ImageProcessor,
+    batch_size: int,
+) -> list[str]:
+    problems: list[str] = []
     expect_room(
         cache.folder,
         len(missing) * cache.row_bytes,

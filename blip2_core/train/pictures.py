@@ -71,7 +71,7 @@ class Pictures:
         if self.cache is not None:
             views = self._views_of(samples, set(there))
             self._say_if_large(self.cache.row_bytes * len(views), say)
-            problems += self._fill(views)
+            problems += self._fill(views, say)
             good = {path for path in there if View(path) in self._rows}
         else:
             broken = _broken(there)
@@ -101,9 +101,9 @@ class Pictures:
         )  # fmt: skip
         return list(dict.fromkeys(view for view in views if view.path in there))
 
-    def _fill(self, views: Sequence[View]) -> list[str]:
+    def _fill(self, views: Sequence[View], say: Callable[[str], None]) -> list[str]:
         assert self.cache is not None
-        problems = fill_cache(self.cache, views, encode=self._encode, processor=self.processor)
+        problems = fill_cache(self.cache, views, encode=self._encode, processor=self.processor, say=say)
         keys = {view: view_key(view) for view in views}
         self._rows = {view: self.cache.rows[key] for view, key in keys.items() if key in self.cache.rows}
         self._reader = self.cache.reader() if self._rows else None

@@ -1,5 +1,8 @@
 """The cache of frozen features: interrupted, damaged, another encoder's, and a disk without room."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from full_disk import largest_file
@@ -34,7 +37,7 @@ def fill(folder, views, *, stop_after=None):
         encoded.extend(pixel_values)
         return pixel_values
 
-    fill_cache(open_cache(folder), views, encode=encode, processor=PROCESSOR, batch_size=2)
+    fill_cache(open_cache(folder), views, encode=encode, processor=PROCESSOR, say=pytest.fail, batch_size=2)
     return len(encoded)
 
 
@@ -78,6 +81,31 @@ def test_a_cache_cut_off_while_it_was_written_computes_what_is_lost(cut, tmp_pat
     expect_all(folder, views)
 
 
+def test_two_runs_fill_a_cache_one_after_the_other(tmp_path, views):
+    folder, said, begun, go_on = tmp_path / "features", [], threading.Event(), threading.Event()
+    late = open_cache(folder)  # before there is anything in it
+
+    def encode(pixel_values):
+        begun.set()
+        assert go_on.wait(60)
+        return pixel_values
+
+    def say(sentence):
+        said.append(sentence)
+        go_on.set()
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(
+            fill_cache, open_cache(folder), views[:6], encode=encode, processor=PROCESSOR, say=pytest.fail
+        )
+        assert begun.wait(60)
+        encoded = []
+        fill_cache(late, views, encode=lambda few: encoded.extend(few) or few, processor=PROCESSOR, say=say)
+        first.result()
+    assert said == [f"Waiting for another run that fills {folder}."] and len(encoded) == 4
+    expect_all(folder, views)
+
+
 @pytest.mark.parametrize("other", [{"identity": "another"}, {"shape": (3, 4, 5)}])
 def test_features_of_another_encoder_are_refused(other, tmp_path, views):
     fill(tmp_path / "features", views)
@@ -88,7 +116,7 @@ def test_features_of_another_encoder_are_refused(other, tmp_path, views):
 def test_a_disk_too_small_for_the_features_is_said_before_one_is_computed(tmp_path, views):
     cache = open_cache(tmp_path / "features", shape=(10**6, 10**7))  # 20 TB a picture
     with pytest.raises(TrainingError, match=r"features: the features of 10 views need 200000\.0 GB, .* are free"):
-        fill_cache(cache, views, encode=pytest.fail, processor=PROCESSOR)
+        fill_cache(cache, views, encode=pytest.fail, processor=PROCESSOR, say=pytest.fail)
 
 
 def test_a_disk_that_fills_up_is_named_and_the_features_so_far_are_kept(tmp_path, views):
