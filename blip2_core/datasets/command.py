@@ -184,24 +184,26 @@ def _write_names(args: argparse.Namespace, things: "list[Thing]", wordnet: "Word
 
 
 def _write_labels(args: argparse.Namespace, things: "list[Thing]") -> None:
-    """Label the photographs of the training files that are already there."""
+    """What the image encoder sees in the pictures of the training files that are already there."""
     classes = _all_classes(things, "label-train.jsonl")
     if not classes:
         return
     from tqdm import tqdm
 
-    from .labels import label_photographs, label_records
+    from .labels import label_records
     from .record_files import told_of
     from .seen_lessons import look, seen_records
 
-    written = [args.out / f"{name}-train.jsonl" for name in ("caption", "vqa")]
-    told = told_of(file for file in written if file.exists())
+    photographs, composed = (
+        told_of(file for name in names if (file := args.out / f"{name}-train.jsonl").exists())
+        for names in (("caption", "vqa"), ("composed",))
+    )
+    told = photographs | composed
     with tqdm(total=len(told), desc="labels", unit="picture") as bar:
-        found = label_photographs([*told], classes, lambda done, _: bar.update(done - bar.n))
-    _write(args, "label-train", list(label_records(found, args.seed)))
-    with tqdm(total=len(told), desc="what is seen where", unit="picture") as bar:
-        seen = look([*told], classes, lambda done, _: bar.update(done - bar.n))
-    _write(args, "seen-train", list(seen_records(seen, {str(path): text for path, text in told.items()}, args.seed)))
+        seen = look([*told], classes, lambda done, _: bar.update(done - bar.n), folder=args.out)
+    labelled = [one.label for one in seen if one.label and one.image in photographs]
+    _write(args, "label-train", list(label_records(labelled, args.seed)))
+    _write(args, "seen-train", list(seen_records(seen, told, args.seed)))
 
 
 def _write_distilled(

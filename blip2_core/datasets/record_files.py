@@ -145,14 +145,14 @@ def pictures_of(files: Iterable[Path]) -> list[Path]:
     return [*dict.fromkeys(file.parent / json.loads(line)["image"] for file in files for _, line in read_lines(file))]
 
 
-def told_of(files: Iterable[Path]) -> dict[Path, str]:
-    """What captions, questions and answers of record files say about each picture, in lower case."""
-    told: dict[Path, list[str]] = {}
+def told_of(files: Iterable[Path]) -> dict[str, str]:
+    """What captions, questions and answers of record files say about each picture that they name, in lower case."""
+    told: dict[str, list[str]] = {}
     for file in files:
         for _, line in read_lines(file):
             record = json.loads(line)
             said = [record.get("caption", ""), record.get("question", ""), *record.get("answers", ())]
-            told.setdefault(file.parent / record["image"], []).extend(said)
+            told.setdefault(record["image"], []).extend(said)
     return {picture: " ".join(filter(None, dict.fromkeys(said))).lower() for picture, said in told.items()}
 
 

@@ -1,25 +1,27 @@
-"""What the image encoder sees in parts of photographs: lessons on whether a thing is there, which say where.
+"""What the image encoder sees in parts of pictures: lessons on whether a thing is there, which say where.
 
-Class lessons show the queries prototypes in all purity. In a photograph a class is seen less clearly, in a few cells
-among many, and to find it there takes practice of its own. So the trunk's classifier is asked about each cell of the
-training photographs. Where it is sure of a word, a class's name or a broader one, the answer is "Yes.", and the box of
-those cells is where to look; about as many words, of which nothing is seen in any cell, get a "No.". As in POPE
-(arXiv 2305.10355) these are words that are seen often elsewhere.
+Class lessons show the queries prototypes in all purity. In a picture a class is seen less clearly, in a few cells among
+many, and to find it there takes practice of its own. So the trunk's classifier is asked about each cell of the training
+pictures, photographs and composed ones: cut-outs it sees less clearly still, or takes for something else. Where it is
+sure of a word, a class's name or a broader one, the answer is "Yes.", and the box of those cells is where to look;
+about as many words, of which nothing is seen in any cell, get a "No.". As in POPE (arXiv 2305.10355) these are words
+that are seen often elsewhere.
 
-The trunk errs, and then the lesson is wrong about the photograph. It stays right about what the queries are given to
+The trunk errs, and then the lesson is wrong about the picture. It stays right about what the queries are given to
 see, which is all that they can learn to find.
 """
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from ..errors import ImageError
 from .imagenet import in_classifier_order
-from .labels import SOURCE, opening
+from .labels import SOURCE
 from .naming import target_broader
 from .pointing_questions import is_it_there
 from .record_files import Box, Question
@@ -31,37 +33,43 @@ if TYPE_CHECKING:
     from ..vision.hybrid import Grid, HybridViT
 
 SURE = 0.5  # least likelihood of a word in a cell
+SURE_OF_ALL = 0.4  # of the class that labels a picture
 PART_OF_IT = 0.5  # of the likelihood of its likeliest cell: what the cells around must have to belong to the thing
 LEAST_PART = 0.25
 IN_ONE_PLACE = 0.8  # of all such cells lie together, or the word has no one place
 TRACE = 0.02  # likelihood in some cell, or in the whole, from which on a word cannot be called absent
 AT_ONCE = 4  # pictures: the maps of more leave the caches
-MOST_EACH = 7  # words of a photograph
+MOST_EACH = 7  # words of a picture
 TRIES = 60
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the trunk sees in a photograph.
+    """What the trunk sees in a picture.
 
     Args:
-        image: the file.
+        image: the file, as it was named.
+        label: the class that it is sure to see in the whole, as a thing of this picture.
         there: words, each with the box of the cells in which it is seen, as shares of the picture.
         traces: words of which at least a trace is seen.
     """
 
     image: str
+    label: Thing | None
     there: tuple[tuple[str, Box], ...]
     traces: frozenset[str]
 
 
-def look(photographs: Sequence[Path], classes: Sequence[Thing], say: Callable[[int, int], None]) -> list[Seen]:
-    """Ask the trunk about every cell of some photographs; those that do not open are left out.
+def look(
+    images: Sequence[str], classes: Sequence[Thing], say: Callable[[int, int], None], *, folder: Path = Path()
+) -> list[Seen]:
+    """Ask the trunk about some pictures and every cell of them; those that do not open are left out.
 
     Args:
-        photographs: picture files.
+        images: picture files.
         classes: the thousand classes of ImageNet, one `Thing` each, in any order.
-        say: told (done, total) photographs after each few.
+        say: told (done, total) pictures after each few.
+        folder: to which files are relative.
 
     Raises:
         DataError: not a thousand classes.
@@ -69,20 +77,45 @@ def look(photographs: Sequence[Path], classes: Sequence[Thing], say: Callable[[i
     """
     import torch
 
+    from ..quantize import fast_at_bf16
     from ..train.bootstrap import IMAGE_SIZE, trunk_image_processor
 
-    words, belongs = _words(in_classifier_order(classes))
+    ordered = in_classifier_order(classes)
+    words, belongs = _words(ordered)
     model, processor = _encoder(), trunk_image_processor(IMAGE_SIZE)
     grid, seen = model.config.grid, []
-    for opened in opening(photographs, AT_ONCE, say):
+    faster = torch.autocast("cpu", torch.bfloat16, enabled=fast_at_bf16(torch.device("cpu")))
+    for opened in _opening(images, folder, say):
         with torch.no_grad():
-            features = model.frozen_features(processor([picture for _, picture in opened]))
-            likelihoods = model.class_shares(features)[1] @ belongs  # (B, 1 + cells, words)
-        seen += [
-            Seen(str(path), tuple(_there(own[-grid.cells :], words, grid)), _traces(own, words))
-            for (path, _), own in zip(opened, likelihoods, strict=True)
-        ]
+            with faster:
+                features = model.frozen_features(processor([picture for _, picture in opened])).float()
+            shares = model.class_shares(features)[1]  # (B, 1 + cells, 1000)
+        for (image, _), own in zip(opened, shares, strict=True):
+            of_words = own @ belongs  # (1 + cells, words)
+            there = tuple(_there(of_words[-grid.cells :], words, grid))
+            seen.append(Seen(image, _label(own[0], ordered, image), there, _traces(of_words, words)))
     return seen
+
+
+def _opening(
+    images: Sequence[str], folder: Path, say: Callable[[int, int], None]
+) -> Iterator[list[tuple[str, Image.Image]]]:
+    """A few files at a time, with their pictures."""
+    for start in range(0, len(images), AT_ONCE):
+        few = images[start : start + AT_ONCE]
+        opened = [(image, picture) for image in few if (picture := _open(folder / image)) is not None]
+        if opened:
+            yield opened
+        say(start + len(few), len(images))
+
+
+def _open(path: Path) -> Image.Image | None:
+    from ..image import open_image
+
+    try:
+        return open_image(path)
+    except ImageError:
+        return None
 
 
 def _encoder() -> "HybridViT":
@@ -111,6 +144,11 @@ def _words(classes: Sequence[Thing]) -> "tuple[list[str], Tensor]":
     return [*numbers], belongs
 
 
+def _label(shares: "Tensor", ordered: Sequence[Thing], image: str) -> Thing | None:
+    place = int(shares.argmax())
+    return replace(ordered[place], image=image, source=SOURCE) if shares[place] >= SURE_OF_ALL else None
+
+
 def _there(cells: "Tensor", words: Sequence[str], grid: "Grid") -> Iterator[tuple[str, Box]]:
     """Each word that is surely seen in one place of the finest grid; likelihoods (cells, words)."""
     for place in (cells.amax(0) >= SURE).nonzero()[:, 0].tolist():
@@ -137,11 +175,11 @@ def _traces(likelihoods: "Tensor", words: Sequence[str]) -> frozenset[str]:
 
 
 def seen_records(seen: Sequence[Seen], told: Mapping[str, str], seed: int) -> Iterator[Question]:
-    """Whether this or that is in a photograph: what is seen there and, about as often, what is not.
+    """Whether this or that is in a picture: what is seen there and, about as often, what is not.
 
     Args:
-        seen: of each photograph.
-        told: by photograph, what its captions and questions say, in lower case; nothing they name counts as absent.
+        seen: of each picture.
+        told: by picture, what is said about it, in lower case; nothing they name counts as absent.
         seed: of everything drawn.
     """
     often = [word for one in seen for word, _ in one.there]
