@@ -140,14 +140,12 @@ NOT_FOR_TARGETS = frozenset(
     "big cat",
 }
 WITHOUT_ARTICLE = frozenset(
-    "jeans pajamas sunglasses shorts trousers pants guacamole carbonara hay espresso broccoli cauliflower corn velvet "
-    "wool eggnog consomme garlic clothing furniture food jewelry makeup electronics "
-    "bedding water equipment tissue wine "
-    "sauce trunks dough spray powder sunscreen lotion perfume armor bread pasta meat "
-    "candy thyme ginger popcorn fireworks "
-    "binoculars scissors cherries blueberries grapes paper cream stones leaves flowers houses lightning pliers fire "
-    "landscape money footwear kitchenware stationery cattle cloth bars dishes mercury venus mars jupiter saturn uranus "
-    "neptune pluto claus".split()
+    "jeans pajamas sunglasses glasses swimwear mail shorts trousers pants guacamole carbonara hay espresso broccoli "
+    "cauliflower corn velvet wool eggnog consomme garlic clothing furniture food jewelry makeup electronics bedding "
+    "water equipment tissue wine sauce trunks dough spray powder sunscreen lotion perfume armor bread pasta meat "
+    "candy thyme ginger popcorn fireworks binoculars scissors cherries blueberries grapes paper cream stones leaves "
+    "flowers houses lightning pliers fire landscape money footwear kitchenware stationery cattle cloth bars dishes "
+    "mercury venus mars jupiter saturn uranus neptune pluto claus thatch grass rapeseed".split()
 )
 WITH_THE = frozenset({"sun", "moon", "earth", "eiffel tower"})
 
@@ -211,7 +209,7 @@ def with_a(name: str) -> str:
         return f"the {name}"
     if plain.split()[-1] in WITHOUT_ARTICLE and not plain.startswith("piece of") or plain == "mashed potato":
         return name
-    vowel = plain[0] in "aeiou" and not plain.startswith(("uni", "eur", "one", "use", "uke"))
+    vowel = plain.startswith((*"aeiou", "hour")) and not plain.startswith(("uni", "eur", "one", "use", "uke"))
     return f"an {name}" if vowel else f"a {name}"
 
 

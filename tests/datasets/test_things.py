@@ -128,10 +128,11 @@ def test_a_thing_is_described_in_words_with_its_broader_word():
 
 
 def test_articles_are_put_as_people_put_them():
-    names = ("owl", "unicycle", "jeans", "moon", "Santa Claus", "piece of clothing", "Earth")
+    names = ("owl", "unicycle", "hourglass", "jeans", "moon", "Santa Claus", "piece of clothing", "Earth")
     assert [with_a(name) for name in names] == [
         "an owl",
         "a unicycle",
+        "an hourglass",
         "jeans",
         "the moon",
         "Santa Claus",
