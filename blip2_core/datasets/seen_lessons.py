@@ -86,10 +86,9 @@ def look(
     grid, seen = model.config.grid, []
     faster = torch.autocast("cpu", torch.bfloat16, enabled=fast_at_bf16(torch.device("cpu")))
     for opened in _opening(images, folder, say):
-        with torch.no_grad():
-            with faster:
-                features = model.frozen_features(processor([picture for _, picture in opened])).float()
-            shares = model.class_shares(features)[1]  # (B, 1 + cells, 1000)
+        with torch.no_grad(), faster:
+            features = model.frozen_features(processor([picture for _, picture in opened]))
+        shares = model.class_shares(features.float())[1]  # (B, 1 + cells, 1000)
         for (image, _), own in zip(opened, shares, strict=True):
             of_words = own @ belongs  # (1 + cells, words)
             there = tuple(_there(of_words[-grid.cells :], words, grid))

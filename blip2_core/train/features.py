@@ -97,7 +97,7 @@ class FeatureCache:
         except OSError as error:
             raise DataError(f"--cache-features: {folder} cannot be made ({error.strerror}).") from error
         self.rows: dict[str, int]
-        self._header = json.dumps({"identity": identity, "shape": list(self.shape)})
+        self._header: dict[str, object] = {"identity": identity, "shape": list(self.shape)}
         self._read()
 
     @property
@@ -122,7 +122,7 @@ class FeatureCache:
         """
         with one_at_a_time(self.folder / "lock", lambda: say(f"Waiting for another run that fills {self.folder}.")):
             self._read()
-            whole = "\n".join([self._header, *(json.dumps({"key": key}) for key in self.rows)]) + "\n"
+            whole = "".join(json.dumps(line) + "\n" for line in (self._header, *({"key": key} for key in self.rows)))
             if not self._index.exists() or self._index.read_text() != whole:  # an interruption cut it off
                 self._index.write_text(whole)
             self._bin.touch()
@@ -146,10 +146,10 @@ class FeatureCache:
             found = dict(json.loads(line))
         except ValueError:
             found = {}
-        header = json.loads(self._header)
-        if found != header:
+        if found != self._header:
             raise DataError(
-                f"{self.folder}: expected features of encoder {header['identity'][:12]} with shape {self.shape}, "
+                f"{self.folder}: expected features of encoder {str(self._header['identity'])[:12]} "
+                f"with shape {self.shape}, "
                 f"found encoder {str(found.get('identity'))[:12]} with shape {found.get('shape')}. "
                 "Give --cache-features an empty folder."
             )

@@ -22,12 +22,16 @@ def test_the_trunk_sees_where_the_beagle_and_the_coffee_are(tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
     done = []
-    images = ["beagle.jpg", str(broken), "coffee.jpg"]
-    beagle, coffee = look(images, classes(), lambda *counts: done.append(counts), folder=GALLERY)
-    assert [beagle.image, coffee.image] == ["beagle.jpg", "coffee.jpg"] and done == [(3, 3)]
-    assert [(seen.label.name, seen.label.image, seen.label.source) for seen in (beagle, coffee)] == [
-        ("dog", "beagle.jpg", "labels"), ("espresso", "coffee.jpg", "labels")
-    ]  # fmt: skip
+    images = ["beagle.jpg", str(broken), "coffee.jpg", "pizza.jpg"]
+    beagle, coffee, pizza = look(images, classes(), lambda *counts: done.append(counts), folder=GALLERY)
+    assert [beagle.image, coffee.image] == ["beagle.jpg", "coffee.jpg"] and done == [(4, 4)]
+    labels = [(seen.label.image, seen.label.key, seen.label.name) for seen in (beagle, coffee, pizza)]
+    assert labels == [
+        ("beagle.jpg", "00000162", "dog"),
+        ("coffee.jpg", "00000967", "espresso"),
+        ("pizza.jpg", "00000963", "class 963"),
+    ]
+    assert {seen.label.source for seen in (beagle, coffee, pizza)} == {"labels"}
     assert "espresso" not in beagle.traces and "class 1" not in coffee.traces  # a goldfish
     assert "dog" in beagle.traces and "espresso" in coffee.traces
     for seen, word, middle in ((beagle, "dog", (0.45, 0.57)), (coffee, "espresso", (0.5, 0.41))):
