@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .wordnet import WordNet
 
 DISTILLED_PHOTOGRAPHS = 1500
+ABSENT_OF_COMPOSED = 2  # words for one that is seen: a cut-out looks like much that it is not
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -35,6 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add("--batch-size", type=int, default=64, help="instructions answered at once (%(default)s)")
     add("--max-new-tokens", type=int, default=40, help="the longest distilled answer (%(default)s)")
     add("--labels", action="store_true", help="let the image encoder name what it is sure to see in photographs")
+    add("--cache-features", type=Path, metavar="DIR", help="with --labels: keep what the encoder sees for training")
     add("--seed", type=int, default=0, help="of splits, wordings and drawn answers (%(default)s)")
     add("--show", type=int, metavar="N", help="write a page of N random records of each kind in FILE")
     add("file", nargs="?", type=Path, metavar="FILE", help="with --show: a .jsonl file of records")
@@ -188,8 +190,6 @@ def _write_labels(args: argparse.Namespace, things: "list[Thing]") -> None:
     classes = _all_classes(things, "label-train.jsonl")
     if not classes:
         return
-    from tqdm import tqdm
-
     from .labels import label_records
     from .record_files import told_of
     from .seen_lessons import look, seen_records
@@ -199,11 +199,12 @@ def _write_labels(args: argparse.Namespace, things: "list[Thing]") -> None:
         for names in (("caption", "vqa"), ("composed",))
     )
     told = photographs | composed
-    with tqdm(total=len(told), desc="labels", unit="picture") as bar:
-        seen = look([*told], classes, lambda done, _: bar.update(done - bar.n), folder=args.out)
-    labelled = [one.label for one in seen if one.label and one.image in photographs]
+    seen = look([*told], classes, _say, folder=args.out, cache_folder=args.cache_features)
+    taken, pasted = ([one for one in seen if one.image in some] for some in (photographs, composed))
+    labelled = [one.label for one in taken if one.label]
     _write(args, "label-train", list(label_records(labelled, args.seed)))
-    _write(args, "seen-train", list(seen_records(seen, told, args.seed)))
+    lessons = [*seen_records(taken, told, args.seed), *seen_records(pasted, told, args.seed, absent=ABSENT_OF_COMPOSED)]
+    _write(args, "seen-train", lessons)
 
 
 def _write_distilled(

@@ -4,7 +4,7 @@ Class lessons show the queries prototypes in all purity. In a picture a class is
 many, and to find it there takes practice of its own. So the trunk's classifier is asked about each cell of the training
 pictures, photographs and composed ones: cut-outs it sees less clearly still, or takes for something else. Where it is
 sure of a word, a class's name or a broader one, the answer is "Yes.", and the box of those cells is where to look;
-about as many words, of which nothing is seen in any cell, get a "No.". As in POPE (arXiv 2305.10355) these are words
+as many words or more, of which nothing is seen in any cell, get a "No.". As in POPE (arXiv 2305.10355) these are words
 that are seen often elsewhere.
 
 The trunk errs, and then the lesson is wrong about the picture. It stays right about what the queries are given to
@@ -14,12 +14,12 @@ see, which is all that they can learn to find.
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from ..errors import ImageError
 from .imagenet import in_classifier_order
 from .labels import SOURCE
 from .naming import target_broader
@@ -61,60 +61,53 @@ class Seen:
 
 
 def look(
-    images: Sequence[str], classes: Sequence[Thing], say: Callable[[int, int], None], *, folder: Path = Path()
+    images: Sequence[str],
+    classes: Sequence[Thing],
+    say: Callable[[str], None],
+    *,
+    folder: Path = Path(),
+    cache_folder: Path | None = None,
 ) -> list[Seen]:
     """Ask the trunk about some pictures and every cell of them; those that do not open are left out.
 
     Args:
         images: picture files.
         classes: the thousand classes of ImageNet, one `Thing` each, in any order.
-        say: told (done, total) pictures after each few.
+        say: told which pictures do not open.
         folder: to which files are relative.
+        cache_folder: where training finds what the trunk sees of them; None keeps nothing.
 
     Raises:
-        DataError: not a thousand classes.
+        DataError: not a thousand classes, or no picture opens.
         FrozenPartError: the trunk cannot be fetched.
+        TrainingError: the disk is too small for the cache.
     """
     import torch
+    from tqdm import tqdm
 
     from ..quantize import fast_at_bf16
     from ..train.bootstrap import IMAGE_SIZE, trunk_image_processor
+    from ..train.features import in_batches
+    from ..train.pictures import Pictures
+    from ..train.samples import Sample
 
     ordered = in_classifier_order(classes)
     words, belongs = _words(ordered)
     model, processor = _encoder(), trunk_image_processor(IMAGE_SIZE)
-    grid, seen = model.config.grid, []
-    faster = torch.autocast("cpu", torch.bfloat16, enabled=fast_at_bf16(torch.device("cpu")))
-    for opened in _opening(images, folder, say):
-        with torch.no_grad(), faster:
-            features = model.frozen_features(processor([picture for _, picture in opened]))
-        shares = model.class_shares(features.float())[1]  # (B, 1 + cells, 1000)
-        for (image, _), own in zip(opened, shares, strict=True):
-            of_words = own @ belongs  # (1 + cells, words)
-            there = tuple(_there(of_words[-grid.cells :], words, grid))
-            seen.append(Seen(image, _label(own[0], ordered, image), there, _traces(of_words, words)))
+    grid, names, seen = model.config.grid, {folder / image: image for image in images}, []
+    bf16 = fast_at_bf16(torch.device("cpu"))
+    pictures = Pictures(model, processor, cache_folder=cache_folder, bf16=bf16)
+    samples = pictures.prepare([Sample(path, "") for path in names], say)
+    with tqdm(total=len(samples), desc="labels", unit="picture") as bar:
+        for few in in_batches(samples, AT_ONCE):
+            features = pictures.features([[sample] for sample in few], random.Random(0))
+            shares = model.class_shares(features)[1]  # (B, 1 + cells, 1000)
+            for sample, own in zip(few, shares, strict=True):
+                image, of_words = names[sample.image], own @ belongs  # (1 + cells, words)
+                there = tuple(_there(of_words[-grid.cells :], words, grid))
+                seen.append(Seen(image, _label(own[0], ordered, image), there, _traces(of_words, words)))
+            bar.update(len(few))
     return seen
-
-
-def _opening(
-    images: Sequence[str], folder: Path, say: Callable[[int, int], None]
-) -> Iterator[list[tuple[str, Image.Image]]]:
-    """A few files at a time, with their pictures."""
-    for start in range(0, len(images), AT_ONCE):
-        few = images[start : start + AT_ONCE]
-        opened = [(image, picture) for image in few if (picture := _open(folder / image)) is not None]
-        if opened:
-            yield opened
-        say(start + len(few), len(images))
-
-
-def _open(path: Path) -> Image.Image | None:
-    from ..image import open_image
-
-    try:
-        return open_image(path)
-    except ImageError:
-        return None
 
 
 def _encoder() -> "HybridViT":
@@ -173,22 +166,23 @@ def _traces(likelihoods: "Tensor", words: Sequence[str]) -> frozenset[str]:
     return frozenset(words[place] for place in (likelihoods.amax(0) >= TRACE).nonzero()[:, 0].tolist())
 
 
-def seen_records(seen: Sequence[Seen], told: Mapping[str, str], seed: int) -> Iterator[Question]:
-    """Whether this or that is in a picture: what is seen there and, about as often, what is not.
+def seen_records(seen: Sequence[Seen], told: Mapping[str, str], seed: int, *, absent: int = 1) -> Iterator[Question]:
+    """Whether this or that is in a picture: what is seen there and, about as often or more, what is not.
 
     Args:
         seen: of each picture.
         told: by picture, what is said about it, in lower case; nothing they name counts as absent.
         seed: of everything drawn.
+        absent: words that are not seen for one that is.
     """
     often = [word for one in seen for word, _ in one.there]
     for one in seen:
         draw = random.Random(f"{seed} seen {Path(one.image).name}")
         for word, box in draw.sample(one.there, min(MOST_EACH, len(one.there))):
             yield Question(one.image, is_it_there(word, draw), ("Yes.",), "yes_no", SOURCE, box=box)
-            absent = next((other for other in draw.choices(often, k=TRIES) if _is_absent(other, one, told)), None)
-            if absent:
-                yield Question(one.image, is_it_there(absent, draw), ("No.",), "yes_no", SOURCE)
+            missing = dict.fromkeys(other for other in draw.choices(often, k=TRIES) if _is_absent(other, one, told))
+            for other in islice(missing, absent):
+                yield Question(one.image, is_it_there(other, draw), ("No.",), "yes_no", SOURCE)
 
 
 def _is_absent(word: str, seen: Seen, told: Mapping[str, str]) -> bool:

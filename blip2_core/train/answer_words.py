@@ -52,13 +52,13 @@ def words_to_say(
     """The words of all short answers, by their weights, each question alike; None where there are none.
 
     Args:
-        samples: questions with their answers, and captions, which do not count.
+        samples: questions with their answers, and captions and what is kept, which do not count.
         tokenize: the ids of many texts, without special tokens.
     """
     said = [
         (number, told, weight)
         for number, sample in enumerate(samples)
-        if sample.question
+        if sample.question and not sample.kept
         for text, weight in zip(sample.texts, sample.weights, strict=True)
         if (told := words_of(text))
     ]

@@ -10,6 +10,7 @@ from .disk import expect_free, naming_a_full_disk
 
 if TYPE_CHECKING:
     from ..model import Blip2
+    from .pictures import Pictures
     from .samples import Sample
     from .stage import Stage
     from .validation import Validation
@@ -96,6 +97,14 @@ def _add_options_of_vqa(add: Any) -> None:
         help="most samples of a batch that the language model reads; 0: all learn by --answer-queries and boxes alone",
     )
     add(
+        "--keep",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="records that are not learnt: what the visual prompts said of them at the start, they shall go on saying",
+    )
+    add(
         "--together",
         type=int,
         default=4,
@@ -107,6 +116,8 @@ def _add_options_of_vqa(add: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train one stage and save the model."""
     expect_free(args.out, way_out="Give --resume to go on with its run, or another folder.", resume=args.resume)
+    from dataclasses import replace
+
     import torch
     from tqdm import tqdm
 
@@ -114,13 +125,13 @@ def run(args: argparse.Namespace) -> int:
     from ..quantize import fast_at_bf16, pick_device
     from .batches import Batches
     from .loop import FULL_WAY_OUT, TrainSettings, train
-    from .pictures import Pictures
     from .samples import pack, read_samples
 
     bf16 = args.precision == "bf16" or (args.precision == "auto" and fast_at_bf16(pick_device(args.device)))
-    samples = read_samples(args.data)
+    keep = getattr(args, "keep", ())
+    samples = read_samples(args.data) + [replace(sample, kept=True) for sample in read_samples(keep)]
     blip2 = _start_model(args, samples, precision="bf16" if bf16 else "fp32")
-    pictures = Pictures(blip2, cache_folder=args.cache_features, views=args.views, bf16=bf16)
+    pictures = _pictures(args, blip2, views=args.views, bf16=bf16)
     samples = pictures.prepare(samples, tqdm.write)
     stage = _build_stage(args, blip2, samples)
     if stage.packs_texts:
@@ -186,15 +197,21 @@ def _load_or_begin(args: argparse.Namespace, samples: "list[Sample]", *, precisi
     return new_pocket(texts, precision=precision, device=args.device)
 
 
+def _pictures(args: argparse.Namespace, blip2: "Blip2", *, views: int, bf16: bool) -> "Pictures":
+    from .pictures import Pictures
+
+    encoder = blip2.model.vision_model
+    return Pictures(encoder, blip2.image_processor, cache_folder=args.cache_features, views=views, bf16=bf16)
+
+
 def _validation(args: argparse.Namespace, blip2: "Blip2", *, bf16: bool) -> "Validation | None":
     from tqdm import tqdm
 
-    from .pictures import Pictures
     from .validation import Validation
 
     if args.validation is None:
         return None
-    whole = Pictures(blip2, cache_folder=args.cache_features, bf16=bf16)
+    whole = _pictures(args, blip2, views=1, bf16=bf16)
     return Validation(args.validation, whole, batch_size=args.batch_size, say=tqdm.write)
 
 
@@ -214,7 +231,9 @@ def _build_stage(args: argparse.Namespace, blip2: "Blip2", samples: "list[Sample
             )
         return VisionStage(blip2, samples)
     if args.stage == "vqa":
-        return QuestionAnswering(blip2, answer_queries=args.answer_queries, language_batch=args.language_batch)
+        return QuestionAnswering(
+            blip2, answer_queries=args.answer_queries, language_batch=args.language_batch, keeps=bool(args.keep)
+        )
     if args.stage == "turns":
         return Turns(blip2, samples)
     return {"stage1": Stage1, "stage2": Stage2}[args.stage](blip2)
@@ -253,6 +272,7 @@ def _facts(
         "model": str(args.model),
         "learns": learns,
         "data": [str(file) for file in args.data],
+        "keep": [str(file) for file in getattr(args, "keep", ())],
         "samples": len(samples),
         "pictures": len({sample.image for sample in samples}),
         "settings": asdict(settings),

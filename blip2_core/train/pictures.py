@@ -15,8 +15,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..errors import DataError, ImageError
+from ..image import ImageProcessor
 from ..memory import free_memory, size
-from ..model import Blip2
 from .features import FeatureCache, View, fill_cache, open_view, view_key
 from .frozen import fingerprint
 from .samples import Sample
@@ -30,15 +30,24 @@ class Pictures:
     """Draws a view of each sample's picture and gives its frozen features.
 
     Args:
-        blip2: the model whose image encoder looks.
+        vision_model: the image encoder that looks.
+        processor: pictures to its pixel_values.
         cache_folder: where features are kept; None computes them at every step.
         views: views of each picture: the whole picture, and random crops, every odd one mirrored.
         bf16: whether the frozen encoder runs in bfloat16.
     """
 
-    def __init__(self, blip2: Blip2, *, cache_folder: Path | None = None, views: int = 1, bf16: bool = False):
-        self.vision_model, self.processor = blip2.model.vision_model, blip2.image_processor
-        self.device, self.views, self.bf16 = blip2.device, views, bf16
+    def __init__(
+        self,
+        vision_model: Any,
+        processor: ImageProcessor,
+        *,
+        cache_folder: Path | None = None,
+        views: int = 1,
+        bf16: bool = False,
+    ):
+        self.vision_model, self.processor = vision_model, processor
+        self.device, self.views, self.bf16 = next(vision_model.parameters()).device, views, bf16
         self.cache = self._open_cache(cache_folder) if cache_folder else None
         self._rows: dict[View, int] = {}
         self._reader: np.memmap | None = None

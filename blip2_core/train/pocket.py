@@ -153,7 +153,8 @@ def run_once(
 def _data_command(args: argparse.Namespace) -> list[str]:
     given = [(source, getattr(args, source)) for source in (*SOURCES, "distill")]
     options = [text for name, value in given if value for text in (f"--{name.replace('_', '-')}", str(value))]
-    labels = ["--labels"] if args.imagenet_samples and args.wordnet else []
+    looking = ["--labels", "--cache-features", str(args.out / "features")]
+    labels = looking if args.imagenet_samples and args.wordnet else []
     return ["data", "--out", str(args.out / "data"), *options, *labels, "--seed", str(args.seed)]
 
 

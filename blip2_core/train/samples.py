@@ -30,6 +30,7 @@ class Sample:
         box: where the thing asked about is: left, top, right, bottom as shares of the picture's width and height.
         history: what was asked and answered before.
         in_full: the question as it would be asked without the history; "" where that is the question itself.
+        kept: whether the text is not to be learnt, but what the model says of it to stay.
     """
 
     image: Path
@@ -42,6 +43,7 @@ class Sample:
     box: Box | None = None
     history: tuple[Turn, ...] = ()
     in_full: str = ""
+    kept: bool = False
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ def fingerprint_of(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for sample in samples:
         told = (sample.image.name, sample.question, sample.texts, sample.weights, sample.classes, sample.box)
-        asked = (*sample.history, *([sample.in_full] if sample.in_full else []))
+        asked = (*sample.history, *([sample.in_full] if sample.in_full else []), *(["kept"] if sample.kept else []))
         digest.update(repr((*told, *asked)).encode())
     return digest.hexdigest()[:16]
 

@@ -9,7 +9,6 @@ fraction of one of `vqa`, and what a pronoun means stands in the text alone, so 
 Not in the paper: it has no conversations. The model teaches itself as in context distillation (arXiv 2209.15189).
 """
 
-import copy
 import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -20,11 +19,11 @@ from torch import Tensor
 
 from ..attention_maps import watch_cross_attention
 from ..errors import TrainingError
-from ..model import Blip2, tokenize_questions
-from ..qformer import QFormer
+from ..model import Blip2, Blip2Model, tokenize_questions
 from .looking import LEAST
 from .samples import Sample
 from .stage import Stage
+from .teacher import distance, teacher_of
 
 TEXTS_OF_A_PICTURE = 8
 WITH_TURNS = 0.6  # of the texts, drawn from those that have turns before them
@@ -71,7 +70,7 @@ class Turns(Stage):
         self.with_turns = [sample for sample in self.samples if sample.history]
         if not self.with_turns:
             raise TrainingError("--data: expected records with a history, such as those of chat-train.jsonl, got none.")
-        self.teacher = copy.deepcopy(self.model.qformer).eval()
+        self.teacher = teacher_of(self.model)
 
     def freeze_the_rest(self) -> None:
         """See `Stage.freeze_the_rest`."""
@@ -103,13 +102,14 @@ class Turns(Stage):
         """
         texts = batch if isinstance(batch, Texts) else self._texts(batch)
         image_embeds = self.image_embeds(features)
-        with torch.no_grad(), watch_cross_attention(self.teacher) as shall_look:
+        with torch.no_grad(), watch_cross_attention(self.teacher.qformer) as shall_look:
             target = self._visual_prompt(self.teacher, image_embeds, texts.in_full)
-            spread = target.var(dim=0).mean(dim=-1, keepdim=True)  # (Q, 1)
         with watch_cross_attention(self.model.qformer) as look:
-            visual_prompt = self._visual_prompt(self.model.qformer, image_embeds, texts.asked)
-        apart = (visual_prompt - target).square() / spread
-        return {"turns": apart.mean(), "looking": LOOKING_WEIGHT * divergence(shall_look, look)}
+            visual_prompt = self._visual_prompt(self.model, image_embeds, texts.asked)
+        return {
+            "turns": distance(visual_prompt, target),
+            "looking": LOOKING_WEIGHT * divergence(shall_look, look),
+        }
 
     def _texts(self, samples: Sequence[Sample]) -> Texts:
         asked = [self._asked(sample) for sample in samples]
@@ -124,12 +124,9 @@ class Turns(Stage):
     def _asked(self, sample: Sample) -> str:
         return self.read_by_qformer(sample.question, sample.history)
 
-    def _visual_prompt(self, qformer: QFormer, image_embeds: Tensor, texts: tuple[Tensor, Tensor]) -> Tensor:
-        """(B, Q, Dl) floats; `qformer` with the model's own queries and projection."""
+    def _visual_prompt(self, model: Blip2Model, image_embeds: Tensor, texts: tuple[Tensor, Tensor]) -> Tensor:
         ids, mask = (tensor.to(self.device) for tensor in texts)
-        queries = self.model.query_tokens.expand(len(ids), -1, -1)
-        hidden = qformer(queries, image_embeds, input_ids=ids, attention_mask=mask)[:, : queries.shape[1]]
-        return self.model.language_projection(hidden).float()
+        return model.project(model.query(image_embeds, ids, mask))
 
 
 def divergence(expected: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:

@@ -4,7 +4,8 @@ What the queries take out of the picture then fits the question. The loss is on 
 alike, however long its answer, or the long ones would drown the short; where people gave several answers, each counts
 by how many gave it. A caption counts as the answer to the model's own caption prompt. A hybrid ViT's own blocks learn
 along, as the paper's image encoder does. Some visual prompts may be drawn towards the answer's words besides, and where
-a sample says where the thing asked about is, the queries learn to look there.
+a sample says where the thing asked about is, the queries learn to look there. Some samples may be kept instead of
+learnt: what the visual prompts said of them before is what they shall go on saying, while the others are learnt.
 
 Paper: BLIP-2 (arXiv 2301.12597), section 4.3 and figure 7; InstructBLIP (arXiv 2305.06500), section 2.3; several
 answers by their number as in BLIP (arXiv 2201.12086).
@@ -22,17 +23,19 @@ from torch import Tensor
 from ..attention_maps import patch_grid, watch_cross_attention
 from ..datasets.record_files import Box, Turn
 from ..errors import SettingsError, TrainingError
-from ..model import Blip2, tokenize_questions
+from ..model import Blip2, Blip2Model, tokenize_questions
 from ..vision import ClassLesson, HybridViT, num_image_tokens
 from .answer_words import AnswerWords, answer_words_loss, words_to_say
 from .looking import cells_in, looking_loss
 from .samples import Sample, by_what_they_show
 from .stage2 import LanguageStage, PromptedTexts
+from .teacher import distance, teacher_of
 from .vision import OWN_BLOCKS
 
 PROTOTYPE_ALONE = 0.5  # of the class lessons
 WORDS_WEIGHT = 0.25  # of the words' loss beside the answers'
 LOOKING_WEIGHT = 1.0  # of the attention's loss beside the answers'
+KEPT_WEIGHT = 3.0  # of the distance of visual prompts from what they were
 CHARACTERS = 100  # of a sample that the language model reads, with --language-batch; of longer ones it reads fewer
 FEWEST_READ = 4
 
@@ -49,6 +52,7 @@ class Batch:
         boxed: places of the samples that say where the thing asked about is.
         cells: (b, H * W) booleans, the patches of these things; None if there are none.
         words: that some visual prompts shall say; None if there are none.
+        kept: places of the samples whose visual prompts shall stay; none or at least two.
         read: places of the samples that the language model reads.
         texts: what it reads and writes of them; None if it reads none.
     """
@@ -60,6 +64,7 @@ class Batch:
     boxed: list[int]
     cells: Tensor | None
     words: AnswerWords | None
+    kept: list[int]
     read: list[int]
     texts: PromptedTexts | None
 
@@ -79,6 +84,7 @@ class QuestionAnswering(LanguageStage):
         answer_queries: numbers of the queries whose visual prompts are drawn towards the words of the answer.
         language_batch: most samples of a batch that the language model reads, 0 or more; the others learn by their
             words and boxes alone.
+        keeps: whether some samples are kept; the model as it is now says what they keep.
 
     Raises:
         SettingsError: there is no such query, or nothing that the others would learn by.
@@ -86,7 +92,14 @@ class QuestionAnswering(LanguageStage):
 
     name = "vqa"
 
-    def __init__(self, blip2: Blip2, *, answer_queries: Sequence[int] = (), language_batch: int | None = None):
+    def __init__(
+        self,
+        blip2: Blip2,
+        *,
+        answer_queries: Sequence[int] = (),
+        language_batch: int | None = None,
+        keeps: bool = False,
+    ):
         super().__init__(blip2)
         queries = self.model.query_tokens.shape[1]
         if not all(0 <= query < queries for query in answer_queries):
@@ -106,6 +119,7 @@ class QuestionAnswering(LanguageStage):
         self._prompt_ids: dict[Asked, list[int]] = {}  # of each question that was read
         self._answer_ids: dict[tuple[Asked, str], list[int]] = {}
         self._word_ids: dict[str, list[int]] = {}  # of the words that answers say
+        self.teacher = teacher_of(self.model) if keeps else None
         if isinstance(self.model.vision_model, HybridViT):
             self.trainable = (*self.trainable, *OWN_BLOCKS)
 
@@ -113,6 +127,8 @@ class QuestionAnswering(LanguageStage):
         """See `Stage.freeze_the_rest`; the image encoder learns without dropout, drawing which takes long on a CPU."""
         super().freeze_the_rest()
         self.model.vision_model.eval()
+        if self.teacher is not None:
+            self.teacher.eval()
 
     def groups(self, samples: Sequence[Sample]) -> list[list[Sample]]:
         """See `Stage.groups`: the image encoder looks once at what several samples show."""
@@ -123,7 +139,8 @@ class QuestionAnswering(LanguageStage):
         read = [*range(len(samples))] if held_out else self._read_by_language_model(samples, rng)
         asked = [self.read_by_qformer(*_asked(sample)) for sample in samples]
         ids, mask = tokenize_questions(self.question_tokenizer, asked)
-        boxed = [place for place, sample in enumerate(samples) if sample.box is not None]
+        boxed = [place for place, sample in enumerate(samples) if sample.box is not None and not sample.kept]
+        kept = [place for place, sample in enumerate(samples) if sample.kept]
         groups = by_what_they_show(samples)
         group_of = {place: number for number, places in enumerate(groups) for place in places}
         return Batch(
@@ -134,6 +151,7 @@ class QuestionAnswering(LanguageStage):
             boxed=boxed,
             cells=torch.stack([self._cells(samples[place].box) for place in boxed]) if boxed else None,
             words=words_to_say(samples, self._ids_of_words) if self.answer_queries else None,
+            kept=kept if len(kept) > 1 else [],
             read=read,
             texts=self._texts([samples[place] for place in read]) if read else None,
         )
@@ -153,6 +171,8 @@ class QuestionAnswering(LanguageStage):
         visual_prompt, beside = self._look(features, batch)
         if self.answer_queries:
             beside["words"] = WORDS_WEIGHT * self._words_loss(visual_prompt, batch.words)
+        if self.teacher is not None:
+            beside["kept"] = KEPT_WEIGHT * self._kept_loss(self.teacher, visual_prompt, features, batch)
         if batch.texts is None:
             return beside
         everyone = len(batch.read) == len(visual_prompt)
@@ -161,7 +181,8 @@ class QuestionAnswering(LanguageStage):
 
     def _look(self, features: Tensor, batch: "Batch") -> tuple[Tensor, dict[str, Tensor]]:
         """The visual prompts (B, Q, Dl), and `looking` if any sample says where the thing asked about is."""
-        image_embeds = self._image_embeds(features, batch.lesson)[batch.group.to(self.device)]  # (B, N, Dv)
+        seen = self._image_embeds(self.model, features, batch.lesson)  # (G, N, Dv)
+        image_embeds = seen[batch.group.to(self.device)]  # (B, N, Dv)
         asked = [None if tensor is None else tensor.to(self.device) for tensor in (batch.ids, batch.mask)]
         if batch.cells is None:
             return self.model.project(self.model.query(image_embeds, *asked)), {}
@@ -169,27 +190,40 @@ class QuestionAnswering(LanguageStage):
             visual_prompt = self.model.project(self.model.query(image_embeds, *asked))
         return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, batch.boxed, batch.cells)}
 
+    def _kept_loss(self, teacher: Blip2Model, visual_prompt: Tensor, features: Tensor, batch: "Batch") -> Tensor:
+        """How far the visual prompts of the samples that are kept are from what they were."""
+        if not batch.kept:
+            return visual_prompt.sum() * 0
+        groups, group = batch.group[batch.kept].unique(return_inverse=True)
+        lesson = None if batch.lesson is None else batch.lesson.of(groups)
+        asked = [None if tensor is None else tensor[batch.kept].to(self.device) for tensor in (batch.ids, batch.mask)]
+        with torch.no_grad():
+            seen = self._image_embeds(teacher, features[groups.to(self.device)], lesson)
+            before = teacher.project(teacher.query(seen[group.to(self.device)], *asked))
+        return distance(visual_prompt[batch.kept], before)
+
     def _words_loss(self, visual_prompt: Tensor, words: AnswerWords | None) -> Tensor:
         if words is None:
             return visual_prompt.sum() * 0
         return answer_words_loss(visual_prompt[:, self.answer_queries], words, self.words, self.middle_of_words)
 
     def _read_by_language_model(self, samples: Sequence[Sample], rng: random.Random) -> list[int]:
-        """Which samples of a batch the language model reads: all, or some of like length, each as likely as another."""
+        """Which of the samples that are learnt the language model reads: all, or some of like length, all as likely."""
+        learnt = [place for place, sample in enumerate(samples) if not sample.kept]
         most = self.language_batch
-        if most is None or most >= len(samples):
-            return [*range(len(samples))]
+        if most is None or most >= len(learnt):
+            return learnt
         if not most:
             return []
-        by_length = sorted(range(len(samples)), key=lambda place: self.text_length(samples[place]))
-        first = most * rng.randrange(len(samples) // most)
+        by_length = sorted(learnt, key=lambda place: self.text_length(samples[place]))
+        first = most * rng.randrange(len(learnt) // most)
         alike = by_length[first : first + most]
         kept = max(FEWEST_READ, most * CHARACTERS // max(self.text_length(samples[alike[-1]]), CHARACTERS))
         return rng.sample(alike, min(kept, len(alike)))
 
-    def _image_embeds(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
+    def _image_embeds(self, model: Blip2Model, features: Tensor, lesson: ClassLesson | None) -> Tensor:
         """(G, N, Dv)."""
-        vision_model = self.model.vision_model
+        vision_model = model.vision_model
         if lesson is None:
             return vision_model.from_features(features)
         assert isinstance(vision_model, HybridViT)  # `_lesson` makes one for no other

@@ -134,6 +134,10 @@ class ClassLesson:
     places: Tensor
     alone: Tensor
 
+    def of(self, pictures: Tensor) -> "ClassLesson":
+        """The lesson of some of the pictures, by their (b,) places."""
+        return ClassLesson(self.classes[pictures], self.places[pictures], self.alone[pictures])
+
     def exchange(self, shares: Tensor, prototypes: Tensor) -> Tensor:
         """Exchange the class that each place shows most with the one it shall show, in all its shares (B, N, 1000).
 

@@ -21,10 +21,11 @@ def classes(number: int = 1000) -> list[Thing]:
 def test_the_trunk_sees_where_the_beagle_and_the_coffee_are(tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
-    done = []
+    said: list[str] = []
     images = ["beagle.jpg", str(broken), "coffee.jpg", "pizza.jpg"]
-    beagle, coffee, pizza = look(images, classes(), lambda *counts: done.append(counts), folder=GALLERY)
-    assert [beagle.image, coffee.image] == ["beagle.jpg", "coffee.jpg"] and done == [(4, 4)]
+    beagle, coffee, pizza = look(images, classes(), said.append, folder=GALLERY, cache_folder=tmp_path / "features")
+    assert [beagle.image, coffee.image] == ["beagle.jpg", "coffee.jpg"]
+    assert len(said) == 1 and f"1 picture was left out: {broken}" in said[0]
     labels = [(seen.label.image, seen.label.key, seen.label.name) for seen in (beagle, coffee, pizza)]
     assert labels == [
         ("beagle.jpg", "00000162", "dog"),
@@ -43,7 +44,7 @@ def test_the_trunk_sees_where_the_beagle_and_the_coffee_are(tmp_path):
 @pytest.mark.pocket
 def test_a_folder_with_too_few_classes_is_refused():
     with pytest.raises(DataError, match="expected a photograph of each of the 1,000 classes, got 12"):
-        look(["beagle.jpg"], classes(12), lambda *counts: None)
+        look(["beagle.jpg"], classes(12), print)
 
 
 def test_what_is_seen_gets_a_yes_with_its_box_and_about_as_much_that_is_not_gets_a_no():
@@ -62,6 +63,19 @@ def test_what_is_seen_gets_a_yes_with_its_box_and_about_as_much_that_is_not_gets
     assert [record.answers[0] for record in of_sea].count("Yes.") == 3
     assert all("a dog" in record.question for record in of_sea if record.answers == ("No.",))
     assert {record.image for record in records} == {"dog.jpg", "sea.jpg"}
+
+
+def test_more_words_may_be_absent_than_are_seen_and_none_twice():
+    box = (0.1, 0.2, 0.5, 0.6)
+    words = ("boat", "hat", "cat")
+    seen = [
+        Seen("dog.jpg", None, (("dog", box),), frozenset({"dog"})),
+        Seen("sea.jpg", None, tuple((word, box) for word in words), frozenset(words)),
+    ]
+    records = [record for record in seen_records(seen, {}, seed=0, absent=2) if record.image == "dog.jpg"]
+    assert [record.answers[0] for record in records] == ["Yes.", "No.", "No."]
+    asked = [word for record in records[1:] for word in words if word in record.question]
+    assert len(asked) == 2 and asked[0] != asked[1]
 
 
 def test_what_records_say_about_a_picture_is_gathered(tmp_path):

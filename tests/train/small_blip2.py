@@ -1,5 +1,7 @@
 """A tiny BLIP-2 of each kind that can be trained in a second, and what the test pictures are."""
 
+from typing import Any
+
 import torch
 from tiny import tiny_adapter
 from transformers import InstructBlipConfig, InstructBlipQFormerConfig, InstructBlipVisionConfig
@@ -7,6 +9,7 @@ from transformers import InstructBlipConfig, InstructBlipQFormerConfig, Instruct
 from blip2_core.image import ImageProcessor
 from blip2_core.model import Blip2, Blip2Model
 from blip2_core.train.bootstrap import train_tokenizer
+from blip2_core.train.pictures import Pictures
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 60, 220), "grey": (128, 128, 128)}
 QUESTION = "What color is the picture?"
@@ -35,6 +38,11 @@ def make_blip2(family: str) -> Blip2:
             torch.nn.init.normal_(parameter, std=0.25)
     processor = ImageProcessor(28, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     return Blip2(model, adapter, processor, tokenizer, family, "fp32")
+
+
+def pictures_of(blip2: Blip2, **options: Any) -> Pictures:
+    """What a model's image encoder sees of samples."""
+    return Pictures(blip2.model.vision_model, blip2.image_processor, **options)
 
 
 def captions() -> dict[str, str]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_blip2 import pictures_of
 
 from blip2_core.errors import DataError
 from blip2_core.train.looking import cells_in, looking_loss
-from blip2_core.train.pictures import Pictures
 from blip2_core.train.samples import read_samples
 from blip2_core.train.vqa import QuestionAnswering
 
@@ -42,7 +42,7 @@ def test_the_loss_is_by_the_share_of_the_box_and_samples_without_one_do_not_coun
 def test_after_some_steps_the_queries_look_into_the_box(blip2, picture_folder):
     plain = read_samples([picture_folder / "vqa.jsonl"])
     samples = [replace(sample, box=UPPER_LEFT) for sample in plain]
-    features = Pictures(blip2).features([[sample] for sample in samples], random.Random(0))
+    features = pictures_of(blip2).features([[sample] for sample in samples], random.Random(0))
     stage = QuestionAnswering(blip2)
     stage.freeze_the_rest()
     optimizer = torch.optim.AdamW([p for p in stage.parameters() if p.requires_grad], lr=1e-2)
@@ -65,7 +65,7 @@ def test_a_thing_with_a_box_is_shown_in_the_whole_picture(picture_folder):
 
 def test_no_crop_is_computed_of_a_picture_that_is_always_shown_whole(blip2, picture_folder, tmp_path):
     boxed, *plain = read_samples([picture_folder / "vqa.jsonl"])
-    pictures = Pictures(blip2, cache_folder=tmp_path / "features", views=3)
+    pictures = pictures_of(blip2, cache_folder=tmp_path / "features", views=3)
     pictures.prepare([replace(boxed, box=UPPER_LEFT), *plain], print)
     assert pictures.cache is not None and len(pictures.cache.rows) == 1 + 3 * len(plain)
 

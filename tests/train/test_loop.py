@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from full_disk import largest_file
-from small_blip2 import make_blip2
+from small_blip2 import make_blip2, pictures_of
 
 from blip2_core.__main__ import main
 from blip2_core.checkpoint import save
@@ -18,7 +18,6 @@ from blip2_core.train.batches import Batches
 from blip2_core.train.curves import read_validation
 from blip2_core.train.frozen import frozen_fingerprint
 from blip2_core.train.loop import TrainSettings, train
-from blip2_core.train.pictures import Pictures
 from blip2_core.train.samples import Sample, read_samples
 from blip2_core.train.stage2 import Stage2
 from blip2_core.train.validation import Validation
@@ -29,14 +28,14 @@ SETTINGS = TrainSettings(steps=6, batch_size=2, learning_rate=1e-2, warmup=2, sa
 
 def run(folder, data, *, settings=SETTINGS, kind=Stage2, resume=False, views=3, stop_at=None, blip2=None, held_out=()):
     blip2 = blip2 or make_blip2("chatml")
-    pictures = Pictures(blip2, views=views)
+    pictures = pictures_of(blip2, views=views)
     samples = pictures.prepare(read_samples([data]), lambda text: None)
     batches = Batches(samples, batch_size=settings.batch_size, seed=settings.seed)
     stage = kind(blip2)
     if stop_at is not None:
         real = batches.step
         batches.step = lambda number: real(number) if number < stop_at else (_ for _ in ()).throw(KeyboardInterrupt)
-    validation = Validation(held_out, Pictures(blip2), batch_size=3, say=print) if held_out else None
+    validation = Validation(held_out, pictures_of(blip2), batch_size=3, say=print) if held_out else None
     train(stage, batches, pictures, settings=settings, folder=folder, resume=resume, validation=validation)
     return stage
 
@@ -71,7 +70,7 @@ def test_every_held_out_answer_counts_alike_and_none_is_dropped_out(tmp_path, pi
     stage = run(tmp_path, data, kind=QuestionAnswering, held_out=[data])
     assert stage.model.qformer.training
     stage.eval()
-    pictures = Pictures(make_blip2("chatml"))
+    pictures = pictures_of(make_blip2("chatml"))
     with torch.no_grad():
         alone = [stage(pictures.features([[s]], random.Random(0)), [s])["answer"] for s in read_samples([data])]
     assert read_validation(tmp_path)[-1]["vqa"] == pytest.approx(float(sum(alone)) / len(alone), abs=1e-4)
@@ -91,7 +90,7 @@ def test_held_out_files_of_one_name_are_refused(picture_folder, tmp_path):
     other = tmp_path / "vqa.jsonl"
     other.write_text((picture_folder / "vqa.jsonl").read_text())
     with pytest.raises(DataError, match="^--validation: expected files of different names"):
-        Validation([picture_folder / "vqa.jsonl", other], Pictures(make_blip2("chatml")), batch_size=2, say=print)
+        Validation([picture_folder / "vqa.jsonl", other], pictures_of(make_blip2("chatml")), batch_size=2, say=print)
 
 
 def test_training_lowers_the_loss_and_leaves_frozen_parts_alone(tmp_path, picture_folder):
@@ -219,7 +218,7 @@ def test_losses_that_are_not_finite_stop_the_run(tmp_path, picture_folder):
 
 def test_cached_features_are_the_fresh_ones_in_half_precision(tmp_path, blip2, picture_folder):
     samples = read_samples([picture_folder / "vqa.jsonl"])
-    fresh, cached = (Pictures(blip2, views=3, cache_folder=folder) for folder in (None, tmp_path / "features"))
+    fresh, cached = (pictures_of(blip2, views=3, cache_folder=folder) for folder in (None, tmp_path / "features"))
     for pictures in (fresh, cached):
         pictures.prepare(samples, lambda text: None)
     alone = [[sample] for sample in samples]
@@ -237,7 +236,7 @@ def test_pictures_that_do_not_open_are_counted_and_named_and_left_out(cached, tm
     bad = [json.dumps({"image": name, "caption": "a photo"}) for name in ("broken.png", "missing.png")]
     (tmp_path / "data.jsonl").write_text("\n".join([*whole, *bad]))
     said = []
-    pictures = Pictures(blip2, cache_folder=tmp_path / "features" if cached else None, views=3)
+    pictures = pictures_of(blip2, cache_folder=tmp_path / "features" if cached else None, views=3)
     samples = pictures.prepare(read_samples([tmp_path / "data.jsonl"]), said.append)
     assert len(samples) == len(whole)
     assert len(pictures.features([[sample] for sample in samples], random.Random(0))) == len(whole)
@@ -249,14 +248,14 @@ def test_data_without_one_good_picture_is_refused(cached, tmp_path, blip2):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     lines = (json.dumps({"image": name, "caption": "a photo"}) for name in ("missing.png", "broken.png"))
     (tmp_path / "data.jsonl").write_text("\n".join(lines))
-    pictures = Pictures(blip2, cache_folder=tmp_path / "features" if cached else None)
+    pictures = pictures_of(blip2, cache_folder=tmp_path / "features" if cached else None)
     with pytest.raises(DataError, match="^--data: none of the pictures opens"):
         pictures.prepare(read_samples([tmp_path / "data.jsonl"]), lambda text: None)
 
 
 def test_features_larger_than_the_free_memory_are_said_before_they_are_computed(tmp_path, blip2, picture_folder):
     said, samples = [], read_samples([picture_folder / "caption.jsonl"])
-    pictures = Pictures(blip2, cache_folder=tmp_path / "features")
+    pictures = pictures_of(blip2, cache_folder=tmp_path / "features")
     pictures.cache.shape = (10**6, 10**7)  # 20 TB a picture
     with pytest.raises(TrainingError, match="the features of 4 views need"):
         pictures.prepare(samples, said.append)

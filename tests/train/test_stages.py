@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from small_blip2 import make_blip2
+from small_blip2 import make_blip2, pictures_of
 from transformers import Blip2QFormerConfig
 
 from blip2_core.datasets.record_files import ShownClass
 from blip2_core.errors import DataError, TrainingError
-from blip2_core.train.pictures import Pictures
 from blip2_core.train.samples import Sample, fingerprint_of, pack, read_samples
 from blip2_core.train.stage1 import Stage1, _draw
 from blip2_core.train.stage2 import Stage2, split_text
@@ -22,7 +21,7 @@ from blip2_core.train.vqa import QuestionAnswering
 
 def batch(blip2, file):
     samples = read_samples([file])
-    return Pictures(blip2).features([[sample] for sample in samples], random.Random(0)), samples
+    return pictures_of(blip2).features([[sample] for sample in samples], random.Random(0)), samples
 
 
 @pytest.mark.parametrize("family", ["chatml", "opt", "llama"])
@@ -165,7 +164,7 @@ def test_a_line_that_is_no_record_is_named_with_its_number(tmp_path, line):
 
 def test_a_text_that_names_a_side_never_gets_a_mirrored_view(blip2, picture_folder):
     image = picture_folder / "red.png"
-    pictures = Pictures(blip2, views=4)
+    pictures = pictures_of(blip2, views=4)
     sided, plain = Sample(image, "A cat on the left."), Sample(image, "A cat.")
     assert {pictures._draw([sided], random.Random(n)).number for n in range(50)} == {0, 2}
     assert {pictures._draw([plain], random.Random(n)).number for n in range(50)} == {0, 1, 2, 3}
@@ -182,7 +181,7 @@ def test_packed_texts_have_the_loss_they_have_one_by_one(family, question, pictu
     single = [Sample(image, text, question) for text in texts]
     packed = pack(single)
     assert [sample.texts for sample in packed] == [texts]
-    features = Pictures(blip2).features([single], random.Random(0))
+    features = pictures_of(blip2).features([single], random.Random(0))
     apart = stage(features, single)["answer"]
     together = stage(features, packed)["answer"]
     assert float(together.detach()) == pytest.approx(float(apart.detach()), rel=1e-5)
@@ -199,7 +198,7 @@ def test_what_several_questions_are_about_is_looked_at_once(blip2, picture_folde
         Sample(image, text, "What?", box=where)
         for image, text, where in ((red, "red", box), (grey, "a photo", box), (red, "a", None), (red, "grey", box))
     ]
-    pictures = Pictures(blip2)
+    pictures = pictures_of(blip2)
     features = pictures.features(stage.groups(samples), random.Random(0))
     assert len(features) == 2
     with torch.no_grad():
@@ -216,7 +215,7 @@ def test_each_answer_counts_by_the_number_of_people_who_gave_it(blip2, picture_f
     sample = read_samples([tmp_path / "said.jsonl"])[0]
     assert (sample.texts, sample.weights) == (("red", "a photo"), (0.75, 0.25))
     stage = QuestionAnswering(blip2).eval()
-    features = Pictures(blip2).features([[sample]], random.Random(0))
+    features = pictures_of(blip2).features([[sample]], random.Random(0))
     with torch.no_grad():
         red, photo = (
             float(stage(features, [replace(sample, text=text, more=(), weights=(1.0,))])["answer"])
@@ -228,7 +227,7 @@ def test_each_answer_counts_by_the_number_of_people_who_gave_it(blip2, picture_f
 def test_a_packed_caption_of_stage_two_sees_no_other_caption(blip2, picture_folder):
     stage = Stage2(blip2).eval()
     samples = [Sample(s.image, s.text) for s in read_samples([picture_folder / "caption.jsonl"])[:1]]
-    features = Pictures(blip2).features([[sample] for sample in samples], random.Random(0))
+    features = pictures_of(blip2).features([[sample] for sample in samples], random.Random(0))
     with torch.no_grad():
         alone = float(stage(features, samples)["language_modelling"])
         twice = float(stage(features, [replace(samples[0], more=(samples[0].text,))])["language_modelling"])

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_blip2 import COLOURS, QUESTION, make_blip2
+from small_blip2 import COLOURS, QUESTION, make_blip2, pictures_of
 
 from blip2_core.__main__ import main
 from blip2_core.checkpoint import load, save
 from blip2_core.errors import DataError, TrainingError
-from blip2_core.train.pictures import Pictures
 from blip2_core.train.samples import Sample, read_samples
 from blip2_core.train.turns import TEXTS_OF_A_PICTURE, Turns, divergence
 
@@ -37,7 +36,7 @@ def make_stage(samples, blip2=None):
 
 
 def features(samples):
-    return Pictures(make_blip2("chatml")).features([[sample] for sample in samples], random.Random(0))
+    return pictures_of(make_blip2("chatml")).features([[sample] for sample in samples], random.Random(0))
 
 
 @torch.no_grad()
