@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         return _run_show(args)
     _say_what_is_missing(args)
     _check_numbers(args)
+    _check_cache(args)
     _check_language_model(args)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -110,6 +111,11 @@ def _check_numbers(args: argparse.Namespace) -> None:
         if getattr(args, name) < 1:
             argument = name.replace("_", "-")
             raise DataError(f"--{argument}: expected a number of at least 1, got {getattr(args, name)}.")
+
+
+def _check_cache(args: argparse.Namespace) -> None:
+    if args.cache_features and not args.labels:
+        raise DataError("--cache-features: expected --labels beside it; without, no picture is looked at.")
 
 
 def _check_language_model(args: argparse.Namespace) -> None:

@@ -116,6 +116,12 @@ def test_a_batch_of_no_instructions_is_refused(sources, tmp_path, capsys):
     assert "--batch-size: expected a number of at least 1, got 0" in capsys.readouterr().err
 
 
+def test_a_cache_for_features_that_nobody_computes_is_refused(sources, tmp_path, capsys):
+    assert run(sources, tmp_path / "out", "--cache-features", str(tmp_path / "features")) == 2
+    assert "--cache-features: expected --labels beside it" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_without_a_language_model_is_refused_before_anything_is_made(sources, tmp_path, capsys):
     assert run(sources, tmp_path / "out", "--distill", str(tmp_path)) == 2
     assert "has no config.json" in capsys.readouterr().err and not (tmp_path / "out").exists()
