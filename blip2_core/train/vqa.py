@@ -165,7 +165,7 @@ class QuestionAnswering(LanguageStage):
         )
 
     def losses(self, features: Tensor, batch: "Batch | Sequence[Sample]") -> dict[str, Tensor]:
-        """See `Stage.losses`: `answer`, `words` if there are answer queries, `looking` if there are boxes."""
+        """See `Stage.losses`: `answer`; `words` with answer queries, `looking` with boxes, `kept` if any are kept."""
         if not isinstance(batch, Batch):
             batch = self.collate(batch, random.Random(0), held_out=not self.training)
         visual_prompt, beside = self._look(features, batch)
@@ -218,8 +218,8 @@ class QuestionAnswering(LanguageStage):
         by_length = sorted(learnt, key=lambda place: self.text_length(samples[place]))
         first = most * rng.randrange(len(learnt) // most)
         alike = by_length[first : first + most]
-        kept = max(FEWEST_READ, most * CHARACTERS // max(self.text_length(samples[alike[-1]]), CHARACTERS))
-        return rng.sample(alike, min(kept, len(alike)))
+        few = max(FEWEST_READ, most * CHARACTERS // max(self.text_length(samples[alike[-1]]), CHARACTERS))
+        return rng.sample(alike, min(few, len(alike)))
 
     def _image_embeds(self, model: Blip2Model, features: Tensor, lesson: ClassLesson | None) -> Tensor:
         """(G, N, Dv)."""
