@@ -161,8 +161,9 @@ def test_a_class_lesson_exchanges_the_class_seen_most_and_may_hide_the_picture(t
     logits = trunk._fc(means[1])
     seen = trunk._fc(means[:, 0]).argmax(-1)
     directions = torch.nn.functional.normalize(centred, dim=1)
-    like_seen, like_cheetahs = (  # rows together as there, for classes about as near change places by a rounding
-        (directions[classes] @ directions.T).argsort(dim=1, descending=True)[1]
+    likeness = directions @ directions.T  # of all at once as there: classes about as near change places by a rounding
+    like_seen, like_cheetahs = (
+        likeness[classes].argsort(dim=1, descending=True)[1]
         for classes in (seen, torch.stack([seen[0], torch.tensor(CHEETAH), torch.tensor(CHEETAH)]))
     )
     shares = torch.zeros_like(logits)

@@ -61,11 +61,11 @@ def test_of_what_is_kept_neither_answer_nor_words_nor_box_is_learnt(samples):
 
     boxed = [replace(sample, box=BOX) for sample in samples]
     assert all(losses(boxed)[name] > 0 for name in ("answer", "words", "looking"))
-    assert losses(kept(boxed)).keys() == {"words", "kept"} and float(losses(kept(boxed))["words"]) == 0
+    assert losses(kept(boxed)).keys() == {"words", "kept"} and losses(kept(boxed))["words"].item() == 0
     alone = [boxed[0], *kept(boxed[1:])]
     other = [boxed[0], *kept(replace(sample, text="another", question="What?") for sample in boxed[1:])]
     for name in ("answer", "words", "looking"):
-        assert float(losses(alone)[name]) == pytest.approx(float(losses(other)[name]), rel=1e-4)
+        assert losses(alone)[name].item() == pytest.approx(losses(other)[name].item(), rel=1e-4)
 
 
 def test_a_kept_sample_by_itself_has_nothing_to_be_measured_by(samples):
@@ -73,7 +73,7 @@ def test_a_kept_sample_by_itself_has_nothing_to_be_measured_by(samples):
     stage, one = make_stage(blip2), kept(samples[:1])
     with torch.no_grad():
         blip2.model.language_projection.weight *= 1.5
-    assert float(stage(features(blip2, one), one)["kept"]) == 0
+    assert stage(features(blip2, one), one)["kept"].item() == 0
 
 
 def test_a_run_that_keeps_is_another_run(samples):
