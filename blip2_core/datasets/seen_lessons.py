@@ -180,7 +180,8 @@ def seen_records(seen: Sequence[Seen], told: Mapping[str, str], seed: int, *, ab
         draw = random.Random(f"{seed} seen {Path(one.image).name}")
         for word, box in draw.sample(one.there, min(MOST_EACH, len(one.there))):
             yield Question(one.image, is_it_there(word, draw), ("Yes.",), "yes_no", SOURCE, box=box)
-            missing = dict.fromkeys(other for other in draw.choices(often, k=TRIES) if _is_absent(other, one, told))
+            tried = dict.fromkeys(draw.choices(often, k=TRIES))
+            missing = (other for other in tried if _is_absent(other, one, told))
             for other in islice(missing, absent):
                 yield Question(one.image, is_it_there(other, draw), ("No.",), "yes_no", SOURCE)
 

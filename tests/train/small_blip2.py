@@ -1,5 +1,7 @@
 """A tiny BLIP-2 of each kind that can be trained in a second, and what the test pictures are."""
 
+import random
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ from blip2_core.image import ImageProcessor
 from blip2_core.model import Blip2, Blip2Model
 from blip2_core.train.bootstrap import train_tokenizer
 from blip2_core.train.pictures import Pictures
+from blip2_core.train.samples import Sample
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 60, 220), "grey": (128, 128, 128)}
 QUESTION = "What color is the picture?"
@@ -43,6 +46,11 @@ def make_blip2(family: str) -> Blip2:
 def pictures_of(blip2: Blip2, **options: Any) -> Pictures:
     """What a model's image encoder sees of samples."""
     return Pictures(blip2.model.vision_model, blip2.image_processor, **options)
+
+
+def features_of(blip2: Blip2, samples: Sequence[Sample]) -> torch.Tensor:
+    """What a model's image encoder sees of the picture of each sample, (B, ...)."""
+    return pictures_of(blip2).features([[sample] for sample in samples], random.Random(0))
 
 
 def captions() -> dict[str, str]:

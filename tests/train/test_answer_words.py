@@ -2,13 +2,12 @@
 
 import json
 import math
-import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from small_blip2 import make_blip2, pictures_of
+from small_blip2 import features_of, make_blip2
 
 from blip2_core.__main__ import main
 from blip2_core.checkpoint import save
@@ -79,7 +78,7 @@ def test_words_read_many_at_a_time_have_the_ids_they_have_one_by_one_and_are_rea
 
 def test_the_language_model_reads_its_share_of_a_batch_and_all_of_what_is_held_out(blip2, picture_folder, monkeypatch):
     samples = read_samples([picture_folder / "vqa.jsonl"])
-    features = pictures_of(blip2).features([[sample] for sample in samples], random.Random(0))
+    features = features_of(blip2, samples)
     stage = QuestionAnswering(blip2, answer_queries=(1, 3), language_batch=2)
     stage.freeze_the_rest()
     read = []
@@ -94,7 +93,7 @@ def test_the_language_model_reads_its_share_of_a_batch_and_all_of_what_is_held_o
 
 def test_without_the_language_model_the_queries_learn_by_words_and_boxes_and_it_still_measures(blip2, picture_folder):
     samples = [replace(one, box=(0, 0, 0.5, 0.5)) for one in read_samples([picture_folder / "vqa.jsonl"])]
-    features = pictures_of(blip2).features([[sample] for sample in samples], random.Random(0))
+    features = features_of(blip2, samples)
     stage = QuestionAnswering(blip2, answer_queries=(1, 3), language_batch=0)
     stage.freeze_the_rest()
     losses = stage(features, samples)

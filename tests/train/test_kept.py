@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_blip2 import make_blip2, pictures_of
+from small_blip2 import features_of, make_blip2
 
 from blip2_core.__main__ import main
 from blip2_core.checkpoint import save
@@ -32,20 +32,16 @@ def make_stage(blip2):
     return stage.eval()
 
 
-def features(blip2, samples):
-    return pictures_of(blip2).features([[sample] for sample in samples], random.Random(0))
-
-
 def test_the_loss_is_how_far_the_visual_prompts_are_from_what_they_were(samples):
     blip2 = make_blip2("chatml")
     stage, two = make_stage(blip2), [samples[0], *kept(samples[1:3])]
     seen, asked = [blip2.see(sample.image) for sample in two[1:]], [sample.question for sample in two[1:]]
     before = blip2.visual_prompt(seen, asked).detach()
-    assert stage(features(blip2, two), two)["kept"].item() == pytest.approx(0, abs=1e-6)
+    assert stage(features_of(blip2, two), two)["kept"].item() == pytest.approx(0, abs=1e-6)
     with torch.no_grad():
         blip2.model.language_projection.weight *= 1.5
     apart = distance(blip2.visual_prompt(seen, asked), before)
-    loss = stage(features(blip2, two), two)["kept"]
+    loss = stage(features_of(blip2, two), two)["kept"]
     assert loss.item() == pytest.approx(KEPT_WEIGHT * apart.item(), rel=1e-4) and loss.item() > 0.01
     loss.backward()
     assert blip2.model.query_tokens.grad.abs().sum() > 0
@@ -57,7 +53,7 @@ def test_of_what_is_kept_neither_answer_nor_words_nor_box_is_learnt(samples):
     stage = make_stage(blip2)
 
     def losses(samples):
-        return stage(features(blip2, samples), stage.collate(samples, random.Random(0)))
+        return stage(features_of(blip2, samples), stage.collate(samples, random.Random(0)))
 
     boxed = [replace(sample, box=BOX) for sample in samples]
     assert all(losses(boxed)[name] > 0 for name in ("answer", "words", "looking"))
@@ -73,7 +69,7 @@ def test_a_kept_sample_by_itself_has_nothing_to_be_measured_by(samples):
     stage, one = make_stage(blip2), kept(samples[:1])
     with torch.no_grad():
         blip2.model.language_projection.weight *= 1.5
-    assert stage(features(blip2, one), one)["kept"].item() == 0
+    assert stage(features_of(blip2, one), one)["kept"].item() == 0
 
 
 def test_a_run_that_keeps_is_another_run(samples):

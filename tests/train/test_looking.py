@@ -2,12 +2,11 @@
 
 import json
 import math
-import random
 from dataclasses import replace
 
 import pytest
 import torch
-from small_blip2 import pictures_of
+from small_blip2 import features_of, pictures_of
 
 from blip2_core.errors import DataError
 from blip2_core.train.looking import cells_in, looking_loss
@@ -42,7 +41,7 @@ def test_the_loss_is_by_the_share_of_the_box_and_samples_without_one_do_not_coun
 def test_after_some_steps_the_queries_look_into_the_box(blip2, picture_folder):
     plain = read_samples([picture_folder / "vqa.jsonl"])
     samples = [replace(sample, box=UPPER_LEFT) for sample in plain]
-    features = pictures_of(blip2).features([[sample] for sample in samples], random.Random(0))
+    features = features_of(blip2, samples)
     stage = QuestionAnswering(blip2)
     stage.freeze_the_rest()
     optimizer = torch.optim.AdamW([p for p in stage.parameters() if p.requires_grad], lr=1e-2)

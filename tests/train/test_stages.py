@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from small_blip2 import make_blip2, pictures_of
+from small_blip2 import features_of, make_blip2, pictures_of
 from transformers import Blip2QFormerConfig
 
 from blip2_core.datasets.record_files import ShownClass
@@ -21,7 +21,7 @@ from blip2_core.train.vqa import QuestionAnswering
 
 def batch(blip2, file):
     samples = read_samples([file])
-    return pictures_of(blip2).features([[sample] for sample in samples], random.Random(0)), samples
+    return features_of(blip2, samples), samples
 
 
 @pytest.mark.parametrize("family", ["chatml", "opt", "llama"])
@@ -227,7 +227,7 @@ def test_each_answer_counts_by_the_number_of_people_who_gave_it(blip2, picture_f
 def test_a_packed_caption_of_stage_two_sees_no_other_caption(blip2, picture_folder):
     stage = Stage2(blip2).eval()
     samples = [Sample(s.image, s.text) for s in read_samples([picture_folder / "caption.jsonl"])[:1]]
-    features = pictures_of(blip2).features([[sample] for sample in samples], random.Random(0))
+    features = features_of(blip2, samples)
     with torch.no_grad():
         alone = float(stage(features, samples)["language_modelling"])
         twice = float(stage(features, [replace(samples[0], more=(samples[0].text,))])["language_modelling"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_blip2 import COLOURS, QUESTION, make_blip2, pictures_of
+from small_blip2 import COLOURS, QUESTION, features_of, make_blip2
 
 from blip2_core.__main__ import main
 from blip2_core.checkpoint import load, save
@@ -36,7 +36,7 @@ def make_stage(samples, blip2=None):
 
 
 def features(samples):
-    return pictures_of(make_blip2("chatml")).features([[sample] for sample in samples], random.Random(0))
+    return features_of(make_blip2("chatml"), samples)
 
 
 @torch.no_grad()
