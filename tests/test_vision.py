@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from transformers import Blip2VisionConfig
 
@@ -231,6 +232,40 @@ def test_a_single_cell_of_the_larger_scale_is_classified_with_its_neighbours(tru
 def test_another_number_of_scales_is_refused(number):
     with pytest.raises(ConfigError, match=f"^vision_config: expected num_scales 1 or 2, got {number}"):
         HybridViT(small_config(num_scales=number))
+
+
+@torch.no_grad()
+def test_a_patch_carries_its_own_pixels(trunk):
+    hybrid = hybrid_with_prototypes(trunk, num_scales=2, image_size=140, patch_pixels=2)
+    picture = pixels(size=140)
+    features = hybrid.frozen_features(picture)
+    assert features.shape == (1, 352 + 12, 9 + 25)
+    without = hybrid_with_prototypes(trunk, num_scales=2, image_size=140)
+    assert torch.equal(features[:, :352], without.frozen_features(picture))
+    own = features[0, 352:, 9 + 6].unflatten(0, (3, 2, 2))  # the second patch of the second row
+    first = 32 + 12  # cells are centred at 12, 44, 76, ..., and their pixels are 16 wide
+    expected = F.avg_pool2d(picture[0, :, first - 16 : first + 16, first - 16 : first + 16], 16)
+    torch.testing.assert_close(own, expected)
+    tokens = hybrid._tokens(features, None)
+    torch.testing.assert_close(tokens[:, 1:, 1280:], features[:, 352:].transpose(1, 2))
+    torch.testing.assert_close(tokens[0, 0, 1280:], features[0, 352:, :9].mean(1))
+
+
+@torch.no_grad()
+def test_where_a_class_stands_alone_its_pixels_are_hidden_too(trunk):
+    hybrid = hybrid_with_prototypes(trunk, patch_pixels=1)
+    features = hybrid.frozen_features(pixels(2))
+    everywhere = torch.ones(2, 1, hybrid.config.num_image_tokens, dtype=torch.bool)
+    lesson = ClassLesson(torch.tensor([[3], [3]]), everywhere, torch.tensor([True, False]))
+    shown = hybrid._tokens(features, lesson)[..., 1280:]
+    assert not shown[0].any()
+    assert torch.equal(shown[1], hybrid._tokens(features, None)[1, :, 1280:])
+
+
+@pytest.mark.parametrize("number", [-1, 1.5])
+def test_another_number_of_pixels_is_refused(number):
+    with pytest.raises(ConfigError, match=f"^vision_config: expected patch_pixels 0 or more, got {number}"):
+        HybridViT(small_config(patch_pixels=number))
 
 
 def test_classes_are_exchanged_in_their_places_alone():

@@ -113,10 +113,10 @@ def look(
 def _encoder() -> "HybridViT":
     from ..builtin.frozen_parts import load_trunk
     from ..checkpoint import TRUNK_PART
-    from ..train.bootstrap import IMAGE_SIZE, PARTS
-    from ..vision import HybridViT, HybridViTConfig
+    from ..train.bootstrap import PARTS, vision_config
+    from ..vision import HybridViT
 
-    model = HybridViT(HybridViTConfig(image_size=IMAGE_SIZE, num_scales=2)).eval()
+    model = HybridViT(vision_config()).eval()
     model.trunk.load_state_dict(load_trunk(PARTS[TRUNK_PART]))
     return model
 

@@ -7,7 +7,7 @@ a few thousand captions.
 Differs from the paper: BLIP-2 starts the Q-Former from BERT base, which is far larger than this whole bridge.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,7 @@ TRUNK_SIZE = 260  # pixels of the pictures that the trunk was trained on
 IMAGE_SIZE = 2 * TRUNK_SIZE
 PROTOTYPE_SCALE = 8.0  # a sure prototype is then about as long as the features it is added to
 PROTOTYPE_GATE = 1.0  # of a picture whose class is sure, only prototypes are left
+PATCH_PIXELS = 3  # a side, of the small picture of itself that a patch carries
 QFORMER_WORDS = 5000
 QFORMER_SIZES: dict[str, Any] = {
     "hidden_size": 256,
@@ -153,16 +154,48 @@ def add_scale(blip2: Blip2) -> Blip2:
         weights["position_embedding"] = torch.cat([place[:, :1], grid], dim=1)
         weights["detail_embedding.weight"] = DETAIL_SHARE * weights["patch_embedding.weight"]
         weights["detail_embedding.bias"] = torch.zeros_like(weights["patch_embedding.bias"])
-    vision_model = HybridViT(config).to(blip2.device)
-    vision_model.load_state_dict(weights)
-    blip2.model.vision_model, blip2.model.config.vision_config = vision_model.eval(), config
+    _exchange_vision(blip2, config, weights)
     return replace(blip2, image_processor=replace(blip2.image_processor, image_size=size))
 
 
-def _config(text_config: Any, qformer_tokenizer: Any) -> HybridBlip2Config:
-    vision = HybridViTConfig(
-        image_size=IMAGE_SIZE, num_scales=2, prototype_scale=PROTOTYPE_SCALE, prototype_gate=PROTOTYPE_GATE
+def add_patch_pixels(blip2: Blip2) -> Blip2:
+    """Let the patches of a model carry their own pixels beside what the trunk sees of them; it begins by reading none.
+
+    Raises:
+        SettingsError: it has no hybrid ViT, or its patches carry pixels already.
+    """
+    old = blip2.model.vision_model
+    if not isinstance(old, HybridViT) or old.config.patch_pixels:
+        raise SettingsError("--patch-pixels: expected a hybrid ViT whose patches carry no pixels, got another model.")
+    config = HybridViTConfig(**{**old.config.to_dict(), "patch_pixels": PATCH_PIXELS})
+    with torch.no_grad():
+        weights = old.state_dict()
+        for name in ("patch_embedding.weight", "detail_embedding.weight"):
+            if name in weights:
+                weights[name] = F.pad(weights[name], (0, config.pixel_values_of_a_patch))
+    _exchange_vision(blip2, config, weights)
+    return blip2
+
+
+def _exchange_vision(blip2: Blip2, config: HybridViTConfig, weights: Mapping[str, Tensor]) -> None:
+    vision_model = HybridViT(config).to(blip2.device)
+    vision_model.load_state_dict(weights)
+    blip2.model.vision_model, blip2.model.config.vision_config = vision_model.eval(), config
+
+
+def vision_config() -> HybridViTConfig:
+    """How a new `pocket` looks at pictures."""
+    return HybridViTConfig(
+        image_size=IMAGE_SIZE,
+        num_scales=2,
+        prototype_scale=PROTOTYPE_SCALE,
+        prototype_gate=PROTOTYPE_GATE,
+        patch_pixels=PATCH_PIXELS,
     )
+
+
+def _config(text_config: Any, qformer_tokenizer: Any) -> HybridBlip2Config:
+    vision = vision_config()
     qformer = InstructBlipQFormerConfig(
         **QFORMER_SIZES,
         vocab_size=len(qformer_tokenizer),

@@ -23,6 +23,7 @@ STAGES = {
     "turns": "the Q-Former reads what was asked before, too",
 }
 NEW = "new"
+WITHOUT_OPTIONS_OF_VQA = {"withhold_question": False, "language_batch": None, "keep": (), "together": 1}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -32,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     for name, what in STAGES.items():
         stage = stages.add_parser(name, help=what, description=f"{name}: {what}.")
         _add_options(stage)
-        stage.set_defaults(run=run)
+        stage.set_defaults(run=run, **WITHOUT_OPTIONS_OF_VQA)
     _add_options_of_vqa(stages.choices["vqa"].add_argument)
     for module, what in (
         (pocket, "all stages of the built-in model"),
@@ -52,6 +53,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--model", default=NEW, help=f'model to start from: a folder, a name, a hub id, or "{NEW}": pocket, untrained')
     add("--queries", type=int, metavar="N", help="begin anew with so many queries instead of the model's own")
     add("--two-scales", action="store_true", help="let a model that looks at a picture once look at two scales")
+    add("--patch-pixels", action="store_true", help="let a model whose patches carry no pixels learn to read theirs")
     add("--words", type=Path, nargs="+", help="with --model new: text files whose words the Q-Former learns (--data)")
     add("--cache-features", type=Path, metavar="DIR", help="compute frozen features once and keep them here")
     add("--views", type=int, default=1, help="views of each picture: 1 is the whole picture, more are random crops")
@@ -128,8 +130,7 @@ def run(args: argparse.Namespace) -> int:
     from .samples import pack, read_samples
 
     bf16 = args.precision == "bf16" or (args.precision == "auto" and fast_at_bf16(pick_device(args.device)))
-    keep = getattr(args, "keep", ())
-    samples = read_samples(args.data) + [replace(sample, kept=True) for sample in read_samples(keep)]
+    samples = read_samples(args.data) + [replace(sample, kept=True) for sample in read_samples(args.keep)]
     blip2 = _start_model(args, samples, precision="bf16" if bf16 else "fp32")
     pictures = _pictures(args, blip2, views=args.views, bf16=bf16)
     samples = pictures.prepare(samples, tqdm.write)
@@ -138,10 +139,9 @@ def run(args: argparse.Namespace) -> int:
         samples = pack(samples)
     if args.compile:
         stage.compile_layers()
-    mixed = args.stage == "stage1" or getattr(args, "language_batch", None) is not None
+    mixed = args.stage == "stage1" or args.language_batch is not None
     length = None if mixed else stage.text_length
-    together = getattr(args, "together", 1)
-    batches = Batches(samples, batch_size=args.batch_size, seed=args.seed, length=length, together=together)
+    batches = Batches(samples, batch_size=args.batch_size, seed=args.seed, length=length, together=args.together)
     settings = TrainSettings(
         steps=args.steps or max(round(args.epochs * batches.steps_per_epoch), 1),
         batch_size=args.batch_size,
@@ -175,14 +175,16 @@ def run(args: argparse.Namespace) -> int:
 def _start_model(args: argparse.Namespace, samples: "list[Sample]", *, precision: str) -> "Blip2":
     from dataclasses import replace
 
-    from .bootstrap import add_scale, start_queries
+    from .bootstrap import add_patch_pixels, add_scale, start_queries
 
     blip2 = _load_or_begin(args, samples, precision=precision)
     if args.two_scales:
         blip2 = add_scale(blip2)
+    if args.patch_pixels:
+        blip2 = add_patch_pixels(blip2)
     if args.queries is not None:
         start_queries(blip2.model, args.queries)
-    return replace(blip2, withholds_question=getattr(args, "withhold_question", False))
+    return replace(blip2, withholds_question=args.withhold_question)
 
 
 def _load_or_begin(args: argparse.Namespace, samples: "list[Sample]", *, precision: str) -> "Blip2":
@@ -272,7 +274,7 @@ def _facts(
         "model": str(args.model),
         "learns": learns,
         "data": [str(file) for file in args.data],
-        "keep": [str(file) for file in getattr(args, "keep", ())],
+        "keep": [str(file) for file in args.keep],
         "samples": len(samples),
         "pictures": len({sample.image for sample in samples}),
         "settings": asdict(settings),

@@ -24,7 +24,7 @@ from .disk import expect_room
 
 SOURCES = ("flickr8k", "flickr8k_captions", "daquar", "imagenet_samples", "stamps", "wordnet")
 VIEWS = 4
-VIEW_BYTES = 2 * 352 * (9 * 9 + 17 * 17)  # what the trunk sees of a view, in half precision
+VIEW_BYTES = 2 * (352 + 27) * (9 * 9 + 17 * 17)  # what the trunk sees of a view and its pixels, in half precision
 ONE_VIEW_BELOW = 0.25  # of the full recipe: so short a training does not see a picture often
 LEAST_STEPS = 2
 COMPILED_FROM = 100  # steps; fewer take less time than compiling
@@ -241,5 +241,5 @@ def _evaluate_command(args: argparse.Namespace, task: str) -> list[str]:
     folder = args.out / "pocket"
     return [
         *("evaluate", "--task", task, "--split", "test", "--data", str(args.out / "data"), "--model", str(folder)),
-        *("--precision", "bf16", "--out", str(folder / "evaluation.json")),
+        *("--precision", "fp32", "--out", str(folder / "evaluation.json")),
     ]

@@ -13,6 +13,9 @@ ImageNet shows one thing that fills the picture, and the trunk does not know a t
 So with two scales it looks twice, as at an image pyramid: at the picture in half its size, which tells what the whole
 shows, and in its full size, where each thing is twice as large. A cell carries what both see at its place.
 
+A classifier learns to look past colours: a car is a car in red and in blue. So a patch may also carry its own pixels,
+a few of them, as the patches of a plain ViT do.
+
 The blocks are small enough to be trained on a laptop: `frozen_features` is the expensive half, which can be computed
 once for each picture and kept; `from_features` is the cheap half.
 
@@ -83,6 +86,7 @@ class HybridViTConfig(PreTrainedConfig):
         prototype_gate: how far the features step back for them: they are multiplied by 1 - prototype_gate * p²,
             where p is the likelihood of the class that the whole picture shows most; 0: not at all, 1 at most.
         num_scales: 1, or 2 to look at the picture in half its size as well.
+        patch_pixels: side, in pixels, of the small picture of itself that each patch carries; 0: none.
     """
 
     model_type = "hybrid_vit"
@@ -98,6 +102,7 @@ class HybridViTConfig(PreTrainedConfig):
     prototype_scale: float = 0.0
     prototype_gate: float = 0.0
     num_scales: int = 1
+    patch_pixels: int = 0
 
     @property
     def num_image_tokens(self) -> int:
@@ -118,6 +123,11 @@ class HybridViTConfig(PreTrainedConfig):
     def grids(self) -> tuple[Grid, ...]:
         """The grids of all scales, the smallest first."""
         return tuple(grid_of(size, self.patch_size) for size in self.sizes)
+
+    @property
+    def pixel_values_of_a_patch(self) -> int:
+        """Values of the small picture that each patch carries: red, green and blue of its pixels."""
+        return 3 * self.patch_pixels**2
 
 
 @dataclass(frozen=True)
@@ -169,7 +179,7 @@ class HybridViT(nn.Module):
     """Frozen EfficientNet-Lite2 trunk, then transformer blocks (pre-norm, GELU).
 
     Raises:
-        ConfigError: neither one nor two scales.
+        ConfigError: neither one nor two scales, or less than no pixels.
     """
 
     trunk_prefix = "trunk."
@@ -180,12 +190,16 @@ class HybridViT(nn.Module):
             raise ConfigError(
                 f"vision_config: expected num_scales 1 or 2, got {config.num_scales!r}. Correct config.json."
             )
+        if type(config.patch_pixels) is not int or config.patch_pixels < 0:
+            raise ConfigError(
+                f"vision_config: expected patch_pixels 0 or more, got {config.patch_pixels!r}. Correct config.json."
+            )
         self.config = config
-        width = config.hidden_size
+        width, read = config.hidden_size, EfficientNetLite2.head_channels + config.pixel_values_of_a_patch
         self.trunk = EfficientNetLite2()
-        self.patch_embedding = nn.Linear(EfficientNetLite2.head_channels, width)
+        self.patch_embedding = nn.Linear(read, width)
         if config.num_scales > 1:
-            self.detail_embedding = nn.Linear(EfficientNetLite2.head_channels, width)
+            self.detail_embedding = nn.Linear(read, width)
         self.position_embedding = nn.Parameter(torch.randn(1, config.num_image_tokens, width) * 0.02)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
@@ -214,19 +228,26 @@ class HybridViT(nn.Module):
         directions = torch.linalg.svd(self._prototypes().float(), full_matrices=False).Vh
         width = self.config.hidden_size
         for embedding in [self.patch_embedding] + ([self.detail_embedding] if self.config.num_scales > 1 else []):
-            embedding.weight.copy_(directions[:width])
+            embedding.weight[:, : directions.shape[1]] = directions[:width]
             embedding.bias.zero_()
 
     @torch.no_grad()
     def frozen_features(self, pixel_values: Tensor) -> Tensor:
-        """(B, 3, H, W) pixels to what the frozen trunk sees: (B, 352, cells), row by row, the smallest scale first."""
-        size = self.config.image_size
+        """(B, 3, H, W) pixels to what needs no training: (B, 352 + pixel values of a patch, cells).
+
+        Cells stand row by row, the smallest scale first; of each what the frozen trunk sees, then its pixels.
+        """
+        size, config = self.config.image_size, self.config
         expect_shape("pixel_values", pixel_values, "B C H W", C=3, H=size, W=size)
-        scales = [F.interpolate(pixel_values, side, mode="area") for side in self.config.sizes[:-1]]
-        return torch.cat([self.trunk.features(pixels).flatten(2) for pixels in (*scales, pixel_values)], dim=2)
+        scales = [F.interpolate(pixel_values, side, mode="area") for side in config.sizes[:-1]] + [pixel_values]
+        seen = torch.cat([self.trunk.features(pixels).flatten(2) for pixels in scales], dim=2)
+        if not config.patch_pixels:
+            return seen
+        small = [small_pictures(pixels, grid, config) for pixels, grid in zip(scales, config.grids, strict=True)]
+        return torch.cat([seen, torch.cat(small, dim=2)], dim=1)
 
     def from_features(self, features: Tensor, lesson: ClassLesson | None = None) -> Tensor:
-        """(B, 352, cells) of `frozen_features` to image_embeds (B, N, Dv), class token first.
+        """What `frozen_features` gave, (B, ., cells), to image_embeds (B, N, Dv), class token first.
 
         Args:
             features: of the pictures.
@@ -238,7 +259,7 @@ class HybridViT(nn.Module):
         return self.post_layernorm(hidden)
 
     def _embed(self, tokens: Tensor) -> Tensor:
-        """(B, 1 + cells, 1280) of all scales to (B, N, Dv): a cell of the finest grid gets the coarser ones' too."""
+        """(B, 1 + cells, .) of all scales to (B, N, Dv): a cell of the finest grid gets the coarser ones' too."""
         if self.config.num_scales == 1:
             return self.patch_embedding(tokens)
         small, large = self.config.grids
@@ -254,7 +275,7 @@ class HybridViT(nn.Module):
         """What the trunk tells of the picture and of the cells of each scale, and which classes it sees there.
 
         Args:
-            features: (B, 352, cells) of `frozen_features`.
+            features: (B, ., cells) of `frozen_features`.
 
         Returns:
             (B, 1 + cells, 1280) floats, the picture first, and the likelihood of each class, (B, 1 + cells, 1000).
@@ -265,13 +286,25 @@ class HybridViT(nn.Module):
 
     def _told(self, features: Tensor) -> tuple[Sequence[Tensor], Tensor]:
         """The cells of each scale, and all of them behind the mean of the smallest: (B, 1 + cells, 1280)."""
-        cells = self.trunk.head_features(features[..., None])[..., 0].transpose(1, 2)  # (B, cells, 1280)
+        seen = features[:, : self.trunk.feature_channels, :, None]
+        cells = self.trunk.head_features(seen)[..., 0].transpose(1, 2)  # (B, cells, 1280)
         scales = cells.split([grid.cells for grid in self.config.grids], dim=1)
         return scales, torch.cat([scales[0].mean(1, keepdim=True), cells], dim=1)
 
     @torch.no_grad()
     def _tokens(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
-        """What the frozen trunk tells of the picture and of the cells of each scale: (B, 1 + cells, 1280)."""
+        """What is frozen of the picture and of the cells of each scale, (B, 1 + cells, .): the trunk's, then pixels."""
+        tokens = self._told_with_prototypes(features, lesson)
+        if not self.config.patch_pixels:
+            return tokens
+        pixels = features[:, self.trunk.feature_channels :].transpose(1, 2)  # (B, cells, .)
+        pixels = torch.cat([pixels[:, : self.config.grids[0].cells].mean(1, keepdim=True), pixels], dim=1)
+        if lesson is not None:
+            pixels = pixels.masked_fill(lesson.alone[:, None, None], 0.0)
+        return torch.cat([tokens, pixels], dim=2)
+
+    def _told_with_prototypes(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
+        """What the trunk tells of the picture and of the cells of each scale: (B, 1 + cells, 1280)."""
         if not self.config.prototype_scale:
             return self._told(features)[1]
         (tokens, shares), prototypes = self.class_shares(features), self._prototypes()
@@ -294,6 +327,18 @@ class HybridViT(nn.Module):
             ShapeError: the picture does not have the size of the config.
         """
         return self.from_features(self.frozen_features(pixel_values))
+
+
+def small_pictures(pixel_values: Tensor, grid: Grid, config: HybridViTConfig) -> Tensor:
+    """(B, 3, H, W) pixels to the small picture of each cell of a grid: (B, 3 * patch_pixels², cells).
+
+    The cells at the edges reach beyond the picture, which is continued there as it ends.
+    """
+    begin, _, end, _ = grid.box
+    before, after = (round(share * config.patch_size) for share in (begin, grid.side - end))
+    whole = F.pad(pixel_values, (before, after, before, after), mode="replicate")
+    few = F.interpolate(whole, grid.side * config.patch_pixels, mode="area")
+    return F.pixel_unshuffle(few, config.patch_pixels).flatten(2)
 
 
 def _with_neighbours(cells: Tensor) -> Tensor:

@@ -14,10 +14,10 @@ import blip2_core
 from blip2_core.__main__ import main
 from blip2_core.errors import SettingsError, TrainingError
 from blip2_core.train import pocket
-from blip2_core.train.bootstrap import IMAGE_SIZE
+from blip2_core.train.bootstrap import vision_config
 from blip2_core.train.card import write_card
 from blip2_core.train.pocket import RECIPE, run_once, training_files
-from blip2_core.vision import HybridViT, HybridViTConfig
+from blip2_core.vision import HybridViT
 
 GALLERY = Path(__file__).parents[2] / "demo" / "gallery"
 SPLITS = {"train": ("surfer", "jockey", "cat"), "dev": ("pizza",), "test": ("beagle",)}
@@ -97,7 +97,7 @@ def test_a_disk_too_small_for_the_features_of_all_stages_is_said_before_the_firs
 
 
 def test_the_bytes_of_a_view_are_those_of_the_image_encoder():
-    config = HybridViTConfig(image_size=IMAGE_SIZE, num_scales=2)
+    config = vision_config()
     trunk = HybridViT(config).frozen_features(torch.zeros(1, 3, config.image_size, config.image_size))
     assert 2 * trunk[0].numel() == pocket.VIEW_BYTES
 

@@ -1,11 +1,11 @@
-"""A model that looked at pictures once goes on at two scales."""
+"""A model goes on from one that saw less: one scale, or no pixels."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from blip2_core.errors import SettingsError
-from blip2_core.train.bootstrap import add_scale
+from blip2_core.train.bootstrap import PATCH_PIXELS, add_patch_pixels, add_scale
 from blip2_core.vision import HybridViT, HybridViTConfig
 
 
@@ -51,3 +51,28 @@ def test_a_model_with_two_scales_is_refused(looks_once):
     twice = add_scale(looks_once)
     with pytest.raises(SettingsError, match="^--two-scales: expected a model whose hybrid ViT looks once"):
         add_scale(twice)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scales", [1, 2])
+def test_pixels_change_nothing_until_they_are_learnt(looks_once, scales):
+    blip2 = looks_once if scales == 1 else add_scale(looks_once)
+    pixels = torch.randn(1, 3, 64 * scales, 64 * scales)
+    before = blip2.model.vision_model(pixels)
+    after = add_patch_pixels(blip2)
+    now = after.model.vision_model
+    assert now.config.patch_pixels == PATCH_PIXELS and after.model.config.vision_config is now.config
+    torch.testing.assert_close(now(pixels), before)
+    now.patch_embedding.weight[:, 1280:] = torch.randn_like(now.patch_embedding.weight[:, 1280:])
+    assert not torch.isclose(now(pixels), before).all()
+
+
+def test_pixels_are_not_added_twice(looks_once):
+    twice = add_patch_pixels(looks_once)
+    with pytest.raises(SettingsError, match="^--patch-pixels: expected a hybrid ViT whose patches carry no pixels"):
+        add_patch_pixels(twice)
+
+
+def test_pixels_are_not_added_to_a_plain_vit(blip2):
+    with pytest.raises(SettingsError, match="^--patch-pixels: expected a hybrid ViT whose patches carry no pixels"):
+        add_patch_pixels(blip2)
