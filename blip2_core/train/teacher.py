@@ -10,10 +10,15 @@ from torch import Tensor
 from ..model import Blip2Model
 
 
-def teacher_of(model: Blip2Model) -> Blip2Model:
-    """A frozen copy of the model as it is now; the language model, which never learns, is shared."""
-    shared = {id(model.language_model): model.language_model}
-    return copy.deepcopy(model, shared).requires_grad_(False).eval()
+def teacher_of(model: Blip2Model, *, learns_to_see: bool) -> Blip2Model:
+    """A frozen copy of the model as it is now; what does not learn is shared.
+
+    Args:
+        model: the model; its language model never learns.
+        learns_to_see: whether its image encoder does.
+    """
+    stays = [model.language_model] if learns_to_see else [model.language_model, model.vision_model]
+    return copy.deepcopy(model, {id(part): part for part in stays}).requires_grad_(False).eval()
 
 
 def distance(visual_prompt: Tensor, target: Tensor) -> Tensor:

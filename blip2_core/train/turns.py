@@ -70,7 +70,7 @@ class Turns(Stage):
         self.with_turns = [sample for sample in self.samples if sample.history]
         if not self.with_turns:
             raise TrainingError("--data: expected records with a history, such as those of chat-train.jsonl, got none.")
-        self.teacher = teacher_of(self.model)
+        self.teacher = teacher_of(self.model, learns_to_see=False)
 
     def freeze_the_rest(self) -> None:
         """See `Stage.freeze_the_rest`."""

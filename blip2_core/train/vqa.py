@@ -119,9 +119,10 @@ class QuestionAnswering(LanguageStage):
         self._prompt_ids: dict[Asked, list[int]] = {}  # of each question that was read
         self._answer_ids: dict[tuple[Asked, str], list[int]] = {}
         self._word_ids: dict[str, list[int]] = {}  # of the words that answers say
-        self.teacher = teacher_of(self.model) if keeps else None
-        if isinstance(self.model.vision_model, HybridViT):
+        learns_to_see = isinstance(self.model.vision_model, HybridViT)
+        if learns_to_see:
             self.trainable = (*self.trainable, *OWN_BLOCKS)
+        self.teacher = teacher_of(self.model, learns_to_see=learns_to_see) if keeps else None
 
     def freeze_the_rest(self) -> None:
         """See `Stage.freeze_the_rest`; the image encoder learns without dropout, drawing which takes long on a CPU."""
@@ -183,11 +184,10 @@ class QuestionAnswering(LanguageStage):
         """The visual prompts (B, Q, Dl), and `looking` if any sample says where the thing asked about is."""
         seen = self._image_embeds(self.model, features, batch.lesson)  # (G, N, Dv)
         image_embeds = seen[batch.group.to(self.device)]  # (B, N, Dv)
-        asked = [None if tensor is None else tensor.to(self.device) for tensor in (batch.ids, batch.mask)]
+        with watch_cross_attention(self.model.qformer) as weights:  # always: layers once compiled see no new watchers
+            visual_prompt = self._visual_prompt(self.model, image_embeds, batch.ids, batch.mask)
         if batch.cells is None:
-            return self.model.project(self.model.query(image_embeds, *asked)), {}
-        with watch_cross_attention(self.model.qformer) as weights:
-            visual_prompt = self.model.project(self.model.query(image_embeds, *asked))
+            return visual_prompt, {}
         return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, batch.boxed, batch.cells)}
 
     def _kept_loss(self, teacher: Blip2Model, visual_prompt: Tensor, features: Tensor, batch: "Batch") -> Tensor:
@@ -196,11 +196,16 @@ class QuestionAnswering(LanguageStage):
             return visual_prompt.sum() * 0
         groups, group = batch.group[batch.kept].unique(return_inverse=True)
         lesson = None if batch.lesson is None else batch.lesson.of(groups)
-        asked = [None if tensor is None else tensor[batch.kept].to(self.device) for tensor in (batch.ids, batch.mask)]
+        ids, mask = (None if tensor is None else tensor[batch.kept] for tensor in (batch.ids, batch.mask))
         with torch.no_grad():
             seen = self._image_embeds(teacher, features[groups.to(self.device)], lesson)
-            before = teacher.project(teacher.query(seen[group.to(self.device)], *asked))
+            before = self._visual_prompt(teacher, seen[group.to(self.device)], ids, mask)
         return distance(visual_prompt[batch.kept], before)
+
+    def _visual_prompt(self, model: Blip2Model, image_embeds: Tensor, *asked: Tensor | None) -> Tensor:
+        return model.project(
+            model.query(image_embeds, *(None if tensor is None else tensor.to(self.device) for tensor in asked))
+        )
 
     def _words_loss(self, visual_prompt: Tensor, words: AnswerWords | None) -> Tensor:
         if words is None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from small_blip2 import features_of, pictures_of
+from torch import nn
 
 from blip2_core.errors import DataError
 from blip2_core.train.looking import cells_in, looking_loss
@@ -54,6 +55,17 @@ def test_after_some_steps_the_queries_look_into_the_box(blip2, picture_folder):
         told.append(float(losses["looking"].detach()))
     assert told[-1] < 0.7 * told[0]
     assert stage(features, plain).keys() == {"answer"}
+
+
+def test_a_compiled_stage_looks_although_no_sample_of_the_first_batch_had_a_box(blip2, picture_folder, monkeypatch):
+    compiled = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda layer, **how: compiled(layer, **how, backend="eager"))
+    plain = read_samples([picture_folder / "vqa.jsonl"])
+    stage, features = QuestionAnswering(blip2), features_of(blip2, plain)
+    stage.freeze_the_rest()
+    stage.compile_layers()
+    assert stage(features, plain).keys() == {"answer"}
+    assert stage(features, [replace(sample, box=UPPER_LEFT) for sample in plain])["looking"] > 0
 
 
 def test_a_thing_with_a_box_is_shown_in_the_whole_picture(picture_folder):
