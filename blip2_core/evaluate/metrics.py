@@ -43,6 +43,27 @@ def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]])
     return CaptionScores((first, second, third, fourth), float(cider), tuple(map(float, by_picture)))
 
 
+def score_people(references: Sequence[Sequence[str]]) -> list[CaptionScores]:
+    """What people's own captions score: first that of each picture against its others, then the second, and so on.
+
+    Args:
+        references: the reference captions of each picture.
+
+    Returns:
+        As many as every picture has captions; none if one has fewer than two.
+
+    Raises:
+        MissingExtraError: pycocoevalcap is not installed.
+    """
+    fewest = min(map(len, references), default=0)
+    return [
+        score_captions(
+            [texts[number] for texts in references], [[*texts[:number], *texts[number + 1 :]] for texts in references]
+        )
+        for number in range(fewest if fewest > 1 else 0)
+    ]
+
+
 def import_scorers() -> tuple[type, type]:
     """Import pycocoevalcap's Bleu and Cider, the two scorers that need no Java."""
     try:

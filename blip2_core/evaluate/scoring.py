@@ -7,8 +7,9 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from .metrics import bootstrap_interval, most_frequent, score_captions, share
+from .metrics import bootstrap_interval, most_frequent, score_captions, score_people, share
 from .normalize import answer_parts, mentions, mentions_any, normalize_answer, plain_words
 from .records import CaptionedImage, Question
 
@@ -59,13 +60,18 @@ def says_the_name(answer: str, question: Question) -> bool:
 
 
 def score_caption(images: Sequence[CaptionedImage], captions: Sequence[str], *, seed: int) -> list[Number]:
-    """BLEU-1 to 4 over the corpus, and CIDEr with its interval over pictures."""
+    """BLEU-1 to 4 over the corpus, CIDEr with its interval over pictures, and what people's captions score."""
     source = " + ".join(sorted({image.source for image in images}))
-    number = len(images)
-    scores = score_captions(captions, [image.captions for image in images])
+    number, references = len(images), [image.captions for image in images]
+    scores, people = score_captions(captions, references), score_people(references)
     low, high = bootstrap_interval(scores.cider_by_picture, [str(image.image) for image in images], seed)
     bleu = [Number(f"BLEU-{n}", source, ALL, value, number, number) for n, value in enumerate(scores.bleu, start=1)]
-    return [*bleu, Number("CIDEr", source, ALL, scores.cider, number, number, low, high, percent=False)]
+    numbers = [*bleu, Number("CIDEr", source, ALL, scores.cider, number, number, low, high, percent=False)]
+    if people:
+        bleu_4, cider = fmean(one.bleu[3] for one in people), fmean(one.cider for one in people)
+        numbers.append(Number("BLEU-4 of people", source, ALL, bleu_4, number, number))
+        numbers.append(Number("CIDEr of people", source, ALL, cider, number, number, percent=False))
+    return numbers
 
 
 def score_vqa(

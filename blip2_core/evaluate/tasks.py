@@ -129,6 +129,7 @@ def _caption_result(work: Workload, captions: Sequence[str], prompt: str, *, see
         "BLEU, CIDEr: pycocoevalcap 1.2 (BLEU over the corpus, closest reference length), all references; words cut by "
         "our own tokenizer: lower case, no punctuation, hyphens kept",
         "CIDEr weighs words by their rarity among the pictures evaluated",
+        "of people: the captions of a picture in turn, each against the others; the mean",
     )
     return TaskResult(tuple(score_caption(work.images, captions, seed=seed)), tuple(answered), rules)
 

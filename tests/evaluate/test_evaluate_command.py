@@ -123,7 +123,9 @@ class TestRuns:
         code, _, _ = evaluate("--out", out, task="caption")
         report = json.loads(out.read_text())["caption-test"]
         assert code == 0
-        assert [number["measure"] for number in report["numbers"]] == ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr"]
+        *measures, bleu, cider = (number["measure"] for number in report["numbers"])
+        assert measures == ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr"]
+        assert (bleu, cider) == ("BLEU-4 of people", "CIDEr of people")
         assert report["settings"]["num_beams"] == 5
         assert report["n"] == 4
         assert "pycocoevalcap" in report["versions"]

@@ -168,3 +168,13 @@ def test_captions_give_four_bleus_and_cider_with_its_interval():
     assert not cider.percent
     assert cider.value == pytest.approx((10 + 10 + 0) / 3)  # a caption equal to its only reference has 10
     assert cider.low < cider.value < cider.high
+
+
+def test_beside_a_models_captions_stands_what_people_score_against_each_other():
+    pytest.importorskip("pycocoevalcap")
+    agree, differ = ["a dog runs on the grass"] * 2, ["two men ride on bikes", "the sea at night is dark"]
+    images = [CaptionedImage(Path(str(n)), tuple(texts), "flickr8k") for n, texts in enumerate([agree, differ])]
+    *_, bleu, cider = score_caption(images, ["", ""], seed=0)
+    assert (bleu.measure, cider.measure) == ("BLEU-4 of people", "CIDEr of people")
+    assert bleu.percent and bleu.value == pytest.approx(0.5, abs=0.01)  # half of what is said is found
+    assert not cider.percent and cider.value == pytest.approx(10 / 2)  # one picture has 10, the other 0
