@@ -13,6 +13,7 @@ from blip2_core.errors import ConfigError, ShapeError
 from blip2_core.image import ImageProcessor, open_image
 from blip2_core.vision import ClassLesson, HybridViT, HybridViTConfig, PlainViT, build_vision_model
 from blip2_core.vision.efficientnet import EfficientNetLite2, SameConv2d
+from blip2_core.vision.hybrid import PIXEL_SCALE
 
 SIZE = 70  # pixels, no multiple of 32: the grid is 3 x 3
 CHEETAH, LION = 293, 291  # ImageNet classes
@@ -247,8 +248,8 @@ def test_a_patch_carries_its_own_pixels(trunk):
     expected = F.avg_pool2d(picture[0, :, first - 16 : first + 16, first - 16 : first + 16], 16)
     torch.testing.assert_close(own, expected)
     tokens = hybrid._tokens(features, None)
-    torch.testing.assert_close(tokens[:, 1:, 1280:], features[:, 352:].transpose(1, 2))
-    torch.testing.assert_close(tokens[0, 0, 1280:], features[0, 352:, :9].mean(1))
+    torch.testing.assert_close(tokens[:, 1:, 1280:], PIXEL_SCALE * features[:, 352:].transpose(1, 2))
+    torch.testing.assert_close(tokens[0, 0, 1280:], PIXEL_SCALE * features[0, 352:, :9].mean(1))
 
 
 @torch.no_grad()

@@ -35,6 +35,8 @@ from ..errors import ConfigError
 from ..shapes import expect_shape
 from .efficientnet import EfficientNetLite2
 
+PIXEL_SCALE = 8.0  # pixels are from -1 to 1: among a thousand larger values they would hardly be heard
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -301,7 +303,7 @@ class HybridViT(nn.Module):
         pixels = torch.cat([pixels[:, : self.config.grids[0].cells].mean(1, keepdim=True), pixels], dim=1)
         if lesson is not None:
             pixels = pixels.masked_fill(lesson.alone[:, None, None], 0.0)
-        return torch.cat([tokens, pixels], dim=2)
+        return torch.cat([tokens, PIXEL_SCALE * pixels], dim=2)
 
     def _told_with_prototypes(self, features: Tensor, lesson: ClassLesson | None) -> Tensor:
         """What the trunk tells of the picture and of the cells of each scale: (B, 1 + cells, 1280)."""
