@@ -25,7 +25,8 @@ from .disk import expect_room
 SOURCES = ("flickr8k", "flickr8k_captions", "daquar", "imagenet_samples", "stamps", "wordnet")
 VIEWS = 4
 VIEW_BYTES = 2 * (352 + 27) * (9 * 9 + 17 * 17)  # what the trunk sees of a view and its pixels, in half precision
-ONE_VIEW_BELOW = 0.25  # of the full recipe: so short a training does not see a picture often
+SHORT_BELOW = 0.25  # of the full recipe: so short a training does not see a picture often, and is not measured for long
+MEASURED_IF_SHORT = 500  # records of each task
 LEAST_STEPS = 2
 COMPILED_FROM = 100  # steps; fewer take less time than compiling
 TASKS = ("caption", "vqa", "chat", "name", "instruct", "pointing")
@@ -181,7 +182,7 @@ def _share(args: argparse.Namespace) -> float:
 
 
 def _views(args: argparse.Namespace) -> int:
-    return VIEWS if _share(args) >= ONE_VIEW_BELOW else 1
+    return 1 if _share(args) < SHORT_BELOW else VIEWS
 
 
 def _stage_commands(args: argparse.Namespace, recipe: Sequence[Part]) -> Iterator[tuple[Part, list[str]]]:
@@ -239,7 +240,8 @@ def train_command(
 
 def _evaluate_command(args: argparse.Namespace, task: str) -> list[str]:
     folder = args.out / "pocket"
+    some = ["--limit", str(MEASURED_IF_SHORT)] if _share(args) < SHORT_BELOW else []
     return [
         *("evaluate", "--task", task, "--split", "test", "--data", str(args.out / "data"), "--model", str(folder)),
-        *("--precision", "fp32", "--out", str(folder / "evaluation.json")),
+        *("--precision", "fp32", "--out", str(folder / "evaluation.json"), *some),
     ]

@@ -102,16 +102,18 @@ def test_the_bytes_of_a_view_are_those_of_the_image_encoder():
     assert 2 * trunk[0].numel() == pocket.VIEW_BYTES
 
 
-def test_a_short_training_warms_up_no_longer_than_its_share(tmp_path, capsys):
-    def warmups(*more):
+def test_a_short_training_warms_up_no_longer_than_its_share_and_is_not_measured_for_long(tmp_path, capsys):
+    def printed(*more):
         assert main(["train", "pocket", "--out", str(tmp_path / "out"), "--flickr8k", "F", "--dry-run", *more]) == 0
         lines = capsys.readouterr().err
         numbers = zip(re.findall(r"--steps (\d+)", lines), re.findall(r"--warmup (\d+)", lines), strict=True)
-        return [(int(steps), int(warmup)) for steps, warmup in numbers], re.findall(r"--views (\d)", lines)
+        steps = [(int(steps), int(warmup)) for steps, warmup in numbers]
+        return steps, re.findall(r"--views (\d)", lines), re.findall(r"--limit (\d+)", lines)
 
-    assert warmups() == ([(part.steps, part.warmup) for part in RECIPE], ["4"] * len(RECIPE))
-    short, views = warmups("--minutes", str(pocket.RECIPE_MINUTES / 10))
-    assert short == [(part.steps // 10, part.warmup // 10) for part in RECIPE] and views == ["1"] * len(RECIPE)
+    assert printed() == ([(part.steps, part.warmup) for part in RECIPE], ["4"] * len(RECIPE), [])
+    steps, views, limits = printed("--minutes", str(pocket.RECIPE_MINUTES / 10))
+    assert steps == [(part.steps // 10, part.warmup // 10) for part in RECIPE] and views == ["1"] * len(RECIPE)
+    assert limits == ["500"] * len(pocket.TASKS)
 
 
 def test_a_command_runs_again_once_its_inputs_have_changed(tmp_path, capfd):
