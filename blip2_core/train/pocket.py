@@ -67,7 +67,7 @@ RECIPE = (
     Part("vqa", ("caption", "caption", "caption-things", *QUESTIONS), 3400, 64, 6e-4, 60),
     Part("turns", ("chat", "caption", "caption-things", *QUESTIONS), 850, 16, 6e-4, 50, needs="chat"),
 )
-RECIPE_MINUTES = 520  # of training on two cores with AMX: 160 with one scale, and a step takes three times as long
+RECIPE_MINUTES = 850  # of training on two cores with AVX-512, by a run of a 26th of the steps; fewer with AMX
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
