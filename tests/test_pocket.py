@@ -42,7 +42,7 @@ def test_the_readme_and_the_card_show_the_numbers_that_evaluate_wrote():
     [
         ("cat-sunglasses.jpg", "What animal is this?", "A cat."),
         ("cat-sunglasses.jpg", "What is the cat wearing?", "A sunglasses."),
-        ("soccer.jpg", "Describe the picture in one sentence.", "A soccer team is playing a game."),
+        ("soccer.jpg", "Describe the picture in one sentence.", "A soccer team is playing in a field."),
         ("soccer.jpg", "What are the men doing?", "Playing soccer."),
         ("jockey.jpg", "What is the man wearing?", "A helmet."),
         ("jockey.jpg", "What is the man riding?", "A horse."),
