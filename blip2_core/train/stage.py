@@ -94,6 +94,11 @@ class Stage(nn.Module):
         """(B, N, Dv) of the frozen image encoder."""
         return self.model.vision_model.from_features(features)
 
+    def visual_prompt(self, model: Blip2Model, image_embeds: Tensor, ids: Tensor | None, mask: Tensor | None) -> Tensor:
+        """(B, Q, Dl) that a model, this or its teacher, makes of (B, N, Dv) and the Q-Former's texts, (B, T)."""
+        asked = (None if tensor is None else tensor.to(self.device) for tensor in (ids, mask))
+        return model.project(model.query(image_embeds, *asked))
+
     @property
     def device(self) -> torch.device:
         """Where the batch goes."""

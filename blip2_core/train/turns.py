@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..attention_maps import watch_cross_attention
 from ..errors import TrainingError
-from ..model import Blip2, Blip2Model, tokenize_questions
+from ..model import Blip2, tokenize_questions
 from .looking import LEAST
 from .samples import Sample
 from .stage import Stage
@@ -103,9 +103,9 @@ class Turns(Stage):
         texts = batch if isinstance(batch, Texts) else self._texts(batch)
         image_embeds = self.image_embeds(features)
         with torch.no_grad(), watch_cross_attention(self.teacher.qformer) as shall_look:
-            target = self._visual_prompt(self.teacher, image_embeds, texts.in_full)
+            target = self.visual_prompt(self.teacher, image_embeds, *texts.in_full)
         with watch_cross_attention(self.model.qformer) as look:
-            visual_prompt = self._visual_prompt(self.model, image_embeds, texts.asked)
+            visual_prompt = self.visual_prompt(self.model, image_embeds, *texts.asked)
         return {
             "turns": distance(visual_prompt, target),
             "looking": LOOKING_WEIGHT * divergence(shall_look, look),
@@ -123,10 +123,6 @@ class Turns(Stage):
 
     def _asked(self, sample: Sample) -> str:
         return self.read_by_qformer(sample.question, sample.history)
-
-    def _visual_prompt(self, model: Blip2Model, image_embeds: Tensor, texts: tuple[Tensor, Tensor]) -> Tensor:
-        ids, mask = (tensor.to(self.device) for tensor in texts)
-        return model.project(model.query(image_embeds, ids, mask))
 
 
 def divergence(expected: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:

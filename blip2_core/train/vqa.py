@@ -185,7 +185,7 @@ class QuestionAnswering(LanguageStage):
         seen = self._image_embeds(self.model, features, batch.lesson)  # (G, N, Dv)
         image_embeds = seen[batch.group.to(self.device)]  # (B, N, Dv)
         with watch_cross_attention(self.model.qformer) as weights:  # always: layers once compiled see no new watchers
-            visual_prompt = self._visual_prompt(self.model, image_embeds, batch.ids, batch.mask)
+            visual_prompt = self.visual_prompt(self.model, image_embeds, batch.ids, batch.mask)
         if batch.cells is None:
             return visual_prompt, {}
         return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, batch.boxed, batch.cells)}
@@ -199,13 +199,8 @@ class QuestionAnswering(LanguageStage):
         ids, mask = (None if tensor is None else tensor[batch.kept] for tensor in (batch.ids, batch.mask))
         with torch.no_grad():
             seen = self._image_embeds(teacher, features[groups.to(self.device)], lesson)
-            before = self._visual_prompt(teacher, seen[group.to(self.device)], ids, mask)
+            before = self.visual_prompt(teacher, seen[group.to(self.device)], ids, mask)
         return distance(visual_prompt[batch.kept], before)
-
-    def _visual_prompt(self, model: Blip2Model, image_embeds: Tensor, *asked: Tensor | None) -> Tensor:
-        return model.project(
-            model.query(image_embeds, *(None if tensor is None else tensor.to(self.device) for tensor in asked))
-        )
 
     def _words_loss(self, visual_prompt: Tensor, words: AnswerWords | None) -> Tensor:
         if words is None:
