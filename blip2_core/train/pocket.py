@@ -112,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
                 args.out, f"evaluate-{task}", _evaluate_command(args, task), inputs=inputs, dry_run=args.dry_run
             )  # fmt: skip
     if not args.dry_run:
-        write_card(pocket, [args.out / part.stage for part in recipe])
+        sources = [source for source in (*SOURCES, "distill") if getattr(args, source)]
+        write_card(pocket, [args.out / part.stage for part in recipe], sources=sources)
         sys.stdout.write(f"{pocket}: finished\n")
     return 0
 

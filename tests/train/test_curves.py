@@ -40,9 +40,10 @@ def test_a_loss_that_some_steps_lack_is_drawn_and_told(tmp_path):
     run.mkdir()
     lines = [{"step": n, "answer": 1.0, **({"looking": 2.0 + n % 2} if n >= 5 else {})} for n in range(9)]
     (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (run / "run.json").write_text('{"stage": "vqa", "samples": 9, "settings": {"steps": 9, "batch_size": 1}}')
+    settings = {"steps": 9, "batch_size": 1, "bf16": False}
+    (run / "run.json").write_text(json.dumps({"stage": "vqa", "samples": 9, "settings": settings}))
     assert main(["train", "curves", str(run), "--out", str(tmp_path / "run.png")]) == 0
-    write_card(tmp_path, [run])
+    write_card(tmp_path, [run], sources=[])
     assert "| `vqa` | 9 | 9 × 1 | answer 1.00 → 1.00, looking 3.00 → 2.50 |" in (tmp_path / "README.md").read_text()
 
 

@@ -160,10 +160,13 @@ def test_the_card_has_a_row_for_each_stage_that_was_run(tmp_path):
     run, folder = tmp_path / "vqa", tmp_path / "model"
     run.mkdir()
     folder.mkdir()
-    facts = {"stage": "vqa", "samples": 1200, "settings": {"steps": 60, "batch_size": 8}}
+    facts = {"stage": "vqa", "samples": 1200, "settings": {"steps": 60, "batch_size": 8, "bf16": True}}
     (run / "run.json").write_text(json.dumps(facts))
     losses = ({"step": n, "answer": 4.0 if n < 10 else 1.5, "samples_per_s": 9.0} for n in range(60))
     (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in losses))
-    write_card(folder, [run])
+    write_card(folder, [run], sources=["daquar", "imagenet_samples", "flickr8k"])
     card = (folder / "README.md").read_text()
     assert "| `vqa` | 1,200 | 60 × 8 | answer 4.00 → 1.50 |" in card and "Not measured." in card
+    assert "`train pocket`, in bfloat16," in card.replace("python -m blip2_core ", "")
+    data = card[card.index("| data |") : card.index("None of these pictures")]
+    assert re.findall(r"\n\| ([^-|][^|]*) \|", data) == ["Flickr8k", "DAQUAR"], "things are named by WordNet"
