@@ -1,8 +1,8 @@
 """`python -m blip2_core train pocket`: the whole recipe of the built-in model, one command after another.
 
 Every step is a command that can be run by hand; each is printed before it runs, and is skipped if it has finished
-before on the same data. So the recipe goes on where it stopped, and what the shipped model was made by is what is
-written here.
+before on the same data. So the recipe goes on where it stopped. It runs each stage once; the shipped model went through
+question answering many times (its card says how), on the same data.
 
 Every source of training text may be left out. Without captioned photographs the first stages learn from sentences about
 things instead, and without those from answers.
@@ -28,6 +28,7 @@ VIEW_BYTES = 2 * (352 + 27) * (9 * 9 + 17 * 17)  # what the trunk sees of a view
 SHORT_BELOW = 0.25  # of the full recipe: so short a training does not see a picture often, and is not measured for long
 MEASURED_IF_SHORT = 500  # records of each task
 LEAST_STEPS = 2
+SHORT_WARMUP = 0.2  # of the steps of a short stage: a shorter one throws it off the start
 COMPILED_FROM = 100  # steps; fewer take less time than compiling
 TASKS = ("caption", "vqa", "chat", "name", "instruct", "pointing")
 
@@ -190,7 +191,8 @@ def _stage_commands(args: argparse.Namespace, recipe: Sequence[Part]) -> Iterato
     share, views, model = _share(args), _views(args), "new"
     for part in recipe:
         steps = max(round(part.steps * share), LEAST_STEPS)
-        short = replace(part, steps=steps, warmup=min(max(round(part.warmup * share), 1), steps))
+        warmup = min(max(round(part.warmup * share), round(steps * SHORT_WARMUP), 1), part.warmup)
+        short = replace(part, steps=steps, warmup=warmup)
         command = train_command(
             short, args.out, args.out / part.stage, model=model, seed=args.seed, dry_run=args.dry_run, views=views
         )  # fmt: skip
