@@ -34,7 +34,7 @@ def write_card(folder: Path, stages: Sequence[Path], *, sources: Collection[str]
         "stages": "\n".join(map(_stage_row, facts, stages)),
         "numbers": table,
     }
-    (folder / "README.md").write_text(re.sub(r"\{(\w+)\}", lambda name: told[name[1]], text), encoding="utf-8")
+    (folder / "README.md").write_text(text.format(**told), encoding="utf-8")
 
 
 def _stage_row(facts: dict[str, Any], run: Path) -> str:

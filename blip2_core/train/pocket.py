@@ -113,8 +113,7 @@ def run(args: argparse.Namespace) -> int:
                 args.out, f"evaluate-{task}", _evaluate_command(args, task), inputs=inputs, dry_run=args.dry_run
             )  # fmt: skip
     if not args.dry_run:
-        sources = [source for source in (*SOURCES, "distill") if getattr(args, source)]
-        write_card(pocket, [args.out / part.stage for part in recipe], sources=sources)
+        write_card(pocket, [args.out / part.stage for part in recipe], sources=_sources(args))
         sys.stdout.write(f"{pocket}: finished\n")
     return 0
 
@@ -153,9 +152,14 @@ def run_once(
     marker.write_text(done)
 
 
+def _sources(args: argparse.Namespace) -> dict[str, Path]:
+    """Where the training text is made from, by the name of the option; what was left out is not among them."""
+    return {source: folder for source in (*SOURCES, "distill") if (folder := getattr(args, source))}
+
+
 def _data_command(args: argparse.Namespace) -> list[str]:
-    given = [(source, getattr(args, source)) for source in (*SOURCES, "distill")]
-    options = [text for name, value in given if value for text in (f"--{name.replace('_', '-')}", str(value))]
+    given = _sources(args).items()
+    options = [text for name, folder in given for text in (f"--{name.replace('_', '-')}", str(folder))]
     looking = ["--labels", "--cache-features", str(args.out / "features")]
     labels = looking if args.imagenet_samples and args.wordnet else []
     return ["data", "--out", str(args.out / "data"), *options, *labels, "--seed", str(args.seed)]
