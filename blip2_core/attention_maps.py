@@ -248,7 +248,7 @@ def watch_cross_attention(qformer: "QFormer") -> Iterator[list[Tensor]]:
     def attend(attention: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         if threading.get_ident() != thread:
             return output
-        attended, seen = _attend(attention, *inputs[:2])  # type: ignore[arg-type]
+        attended, seen = _attend(attention, *inputs[:3])  # type: ignore[arg-type]
         weights.append(seen)
         return attended
 
@@ -261,9 +261,11 @@ def watch_cross_attention(qformer: "QFormer") -> Iterator[list[Tensor]]:
             hook.remove()
 
 
-def _attend(attention: "MultiHeadAttention", hidden: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+def _attend(
+    attention: "MultiHeadAttention", hidden: Tensor, source: Tensor, source_of: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """What `MultiHeadAttention` computes without a mask, step by step, and the weights on the way."""
-    query, key, value = attention.heads(hidden, source)
+    query, key, value = attention.heads(hidden, source, source_of)
     weights = (query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])).softmax(dim=-1)  # (B, heads, Q, N)
     return (weights @ value).transpose(1, 2).flatten(2), weights
 

@@ -97,22 +97,25 @@ class Blip2Model(PreTrainedModel):
         image_embeds: Tensor,
         qformer_input_ids: Tensor | None = None,
         qformer_attention_mask: Tensor | None = None,
+        *,
+        picture_of: Tensor | None = None,
     ) -> Tensor:
         """Station 3: what the queries read in the picture, told the question.
 
         Args:
-            image_embeds: (B, N, Dv) floats from `encode_image`; with questions also (G, N, Dv), where each of G
-                pictures is asked B / G questions in turn.
+            image_embeds: (B, N, Dv) floats from `encode_image`; with questions also (G, N, Dv) of fewer pictures.
             qformer_input_ids: (B, Tq) the question in the Q-Former's vocabulary; None without one.
             qformer_attention_mask: (B, Tq), 1 where there is text.
+            picture_of: (B,) which of the G pictures each question is about; if None, each is asked B / G in turn.
 
         Returns:
             query_output: (B, Q, Dq) floats.
         """
-        rows = len(image_embeds) if qformer_input_ids is None else len(qformer_input_ids)
+        rows = next(len(one) for one in (picture_of, qformer_input_ids, image_embeds) if one is not None)
         hidden = self.qformer(
             self.query_tokens.expand(rows, -1, -1),
             image_embeds,
+            picture_of=picture_of,
             input_ids=qformer_input_ids,
             attention_mask=qformer_attention_mask,
         )

@@ -74,26 +74,31 @@ class MultiHeadAttention(nn.Module):
         self.key = nn.Linear(source_width, width)
         self.value = nn.Linear(source_width, width)
 
-    def heads(self, hidden: Tensor, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries of `hidden`, keys and values of `source`, by head: (B, heads, length, Dq / heads) each."""
-        each = len(hidden) // len(source)
-        key, value = (_repeated(self._split(part), each) for part in (self.key(source), self.value(source)))
+    def heads(self, hidden: Tensor, source: Tensor, source_of: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of `hidden`, keys and values of `source`, by head: (B, heads, length, Dq / heads) each.
+
+        Args:
+            hidden: (B, length, Dq).
+            source: (G, length, .); what several rows attend to is projected once.
+            source_of: (B,) which of the G each row attends to; None: B = G, each to its own.
+        """
+        key, value = (self._split(part(source)) for part in (self.key, self.value))
+        if source_of is not None:
+            key, value = key.index_select(0, source_of), value.index_select(0, source_of)
         return self._split(self.query(hidden)), key, value
 
     def _split(self, hidden: Tensor) -> Tensor:
         return hidden.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
-    def forward(self, hidden: Tensor, source: Tensor, pairs: Tensor | None) -> Tensor:
+    def forward(
+        self, hidden: Tensor, source: Tensor, source_of: Tensor | None = None, pairs: Tensor | None = None
+    ) -> Tensor:
         attended = F.scaled_dot_product_attention(
-            *self.heads(hidden, source),
+            *self.heads(hidden, source, source_of),
             attn_mask=pairs,
             dropout_p=self.dropout if self.training else 0.0,
         )
         return attended.transpose(1, 2).flatten(2)  # (B, length, Dq)
-
-
-def _repeated(tensor: Tensor, times: int) -> Tensor:
-    return tensor if times == 1 else tensor.repeat_interleave(times, dim=0)
 
 
 class ResidualOutput(nn.Module):
@@ -117,8 +122,10 @@ class AttentionBlock(nn.Module):
         self.attention = MultiHeadAttention(config, source_width=source_width)
         self.output = ResidualOutput(config, width_in=config.hidden_size)
 
-    def forward(self, hidden: Tensor, source: Tensor, pairs: Tensor | None = None) -> Tensor:
-        return self.output(self.attention(hidden, source, pairs), hidden)
+    def forward(
+        self, hidden: Tensor, source: Tensor, source_of: Tensor | None = None, pairs: Tensor | None = None
+    ) -> Tensor:
+        return self.output(self.attention(hidden, source, source_of, pairs), hidden)
 
 
 class Intermediate(nn.Module):
@@ -147,12 +154,20 @@ class QFormerLayer(nn.Module):
         self.intermediate_query = Intermediate(config)
         self.output_query = ResidualOutput(config, width_in=config.intermediate_size)
 
-    def forward(self, hidden: Tensor, pairs: Tensor, *, num_queries: int, image_embeds: Tensor | None) -> Tensor:
-        hidden = self.attention(hidden, hidden, pairs)
+    def forward(
+        self,
+        hidden: Tensor,
+        pairs: Tensor,
+        *,
+        num_queries: int,
+        image_embeds: Tensor | None,
+        picture_of: Tensor | None,
+    ) -> Tensor:
+        hidden = self.attention(hidden, hidden, pairs=pairs)
         queries, text = hidden[:, :num_queries], hidden[:, num_queries:]
         if num_queries:
             if self.sees_image and image_embeds is not None:
-                queries = self.crossattention(queries, image_embeds)
+                queries = self.crossattention(queries, image_embeds, picture_of)
             queries = self.output_query(self.intermediate_query(queries), queries)
         if text.shape[1]:
             text = self.output(self.intermediate(text), text)
@@ -238,6 +253,7 @@ class QFormer(nn.Module):
         query_tokens: Tensor | None,
         image_embeds: Tensor | None,
         *,
+        picture_of: Tensor | None = None,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         mask: AttentionMask = AttentionMask.BIDIRECTIONAL,
@@ -246,8 +262,9 @@ class QFormer(nn.Module):
 
         Args:
             query_tokens: (B, Q, Dq) learned queries; None reads text alone.
-            image_embeds: (B, N, Dv) image tokens for the cross-attention, or (G, N, Dv) of fewer pictures, each for
-                B / G rows in turn; None with text alone.
+            image_embeds: (B, N, Dv) image tokens for the cross-attention, or (G, N, Dv) of fewer pictures; None with
+                text alone.
+            picture_of: (B,) which of the G pictures each row sees; if None, each is for B / G rows in turn.
             input_ids: (B, T) text in the Q-Former's own vocabulary; None without text.
             attention_mask: (B, T), 1 where there is text; all ones if None.
             mask: who may look at whom.
@@ -267,13 +284,21 @@ class QFormer(nn.Module):
             expect_shape("image_embeds", image_embeds, "B N Dv", Dv=self.config.encoder_hidden_size)
             image_embeds = image_embeds.to(self.dtype)
         hidden = self._embed(query_tokens, input_ids)
-        if image_embeds is not None and (not len(image_embeds) or len(hidden) % len(image_embeds)):
-            raise ShapeError(
-                f"image_embeds: expected {len(hidden)} pictures or a divisor of it, got {len(image_embeds)}."
-            )
+        if image_embeds is not None and picture_of is None:
+            picture_of = _in_turn(len(hidden), image_embeds)
         if attention_mask is None:
             attention_mask = torch.ones(hidden.shape[0], hidden.shape[1] - num_queries, device=hidden.device)
         pairs = allowed_pairs(mask, num_queries=num_queries, text_mask=attention_mask)
         for layer in self.encoder.layer:
-            hidden = layer(hidden, pairs, num_queries=num_queries, image_embeds=image_embeds)
+            hidden = layer(hidden, pairs, num_queries=num_queries, image_embeds=image_embeds, picture_of=picture_of)
         return hidden
+
+
+def _in_turn(rows: int, image_embeds: Tensor) -> Tensor | None:
+    """(B,) which of the (G, N, Dv) pictures each of B rows sees, as many rows for each; None where it is one."""
+    pictures = len(image_embeds)
+    if not pictures or rows % pictures:
+        raise ShapeError(f"image_embeds: expected {rows} pictures or a divisor of it, got {pictures}.")
+    if rows == pictures:
+        return None
+    return torch.arange(pictures, device=image_embeds.device).repeat_interleave(rows // pictures)

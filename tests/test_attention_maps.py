@@ -127,8 +127,8 @@ def nudging(layer: int, head: int, query: int, patch: int):
     """`_attend` with one weight of one layer raised."""
     real, calls = _attend, []
 
-    def nudged(attention, hidden, source):
-        attended, weights = real(attention, hidden, source)
+    def nudged(attention, hidden, source, source_of):
+        attended, weights = real(attention, hidden, source, source_of)
         calls.append(attention)
         if len(calls) - 1 == layer:
             value = attention.value(source)[0, patch].unflatten(0, (attention.num_heads, -1))[head]

@@ -173,6 +173,9 @@ def test_several_questions_about_a_picture_are_read_as_each_beside_its_own_copy(
     ids = torch.arange(24).view(6, 4)
     together = qformer(queries, pictures, input_ids=ids)
     torch.testing.assert_close(together, qformer(queries, pictures[[0, 0, 0, 1, 1, 1]], input_ids=ids))
+    picture_of = torch.tensor([1, 0, 1, 1, 1, 0])
+    mixed = qformer(queries, pictures, picture_of=picture_of, input_ids=ids)
+    torch.testing.assert_close(mixed, qformer(queries, pictures[picture_of], input_ids=ids))
 
 
 @pytest.mark.parametrize("pictures", [0, 4, 12])

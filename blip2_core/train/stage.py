@@ -94,10 +94,19 @@ class Stage(nn.Module):
         """(B, N, Dv) of the frozen image encoder."""
         return self.model.vision_model.from_features(features)
 
-    def visual_prompt(self, model: Blip2Model, image_embeds: Tensor, ids: Tensor | None, mask: Tensor | None) -> Tensor:
-        """(B, Q, Dl) that a model, this or its teacher, makes of (B, N, Dv) and the Q-Former's texts, (B, T)."""
-        asked = (None if tensor is None else tensor.to(self.device) for tensor in (ids, mask))
-        return model.project(model.query(image_embeds, *asked))
+    def visual_prompt(
+        self,
+        model: Blip2Model,
+        image_embeds: Tensor,
+        ids: Tensor | None,
+        mask: Tensor | None,
+        picture_of: Tensor | None = None,
+    ) -> Tensor:
+        """(B, Q, Dl) that a model, this or its teacher, makes of pictures and the Q-Former's texts; see `query`."""
+        ids, mask, picture_of = (
+            None if tensor is None else tensor.to(self.device) for tensor in (ids, mask, picture_of)
+        )
+        return model.project(model.query(image_embeds, ids, mask, picture_of=picture_of))
 
     @property
     def device(self) -> torch.device:

@@ -182,10 +182,9 @@ class QuestionAnswering(LanguageStage):
 
     def _look(self, features: Tensor, batch: "Batch") -> tuple[Tensor, dict[str, Tensor]]:
         """The visual prompts (B, Q, Dl), and `looking` if any sample says where the thing asked about is."""
-        seen = self._image_embeds(self.model, features, batch.lesson)  # (G, N, Dv)
-        image_embeds = seen[batch.group.to(self.device)]  # (B, N, Dv)
+        image_embeds = self._image_embeds(self.model, features, batch.lesson)  # (G, N, Dv)
         with watch_cross_attention(self.model.qformer) as weights:  # always: layers once compiled see no new watchers
-            visual_prompt = self.visual_prompt(self.model, image_embeds, batch.ids, batch.mask)
+            visual_prompt = self.visual_prompt(self.model, image_embeds, batch.ids, batch.mask, batch.group)
         if batch.cells is None:
             return visual_prompt, {}
         return visual_prompt, {"looking": LOOKING_WEIGHT * looking_loss(weights, batch.boxed, batch.cells)}
@@ -198,8 +197,8 @@ class QuestionAnswering(LanguageStage):
         lesson = None if batch.lesson is None else batch.lesson.of(groups)
         ids, mask = (None if tensor is None else tensor[batch.kept] for tensor in (batch.ids, batch.mask))
         with torch.no_grad():
-            seen = self._image_embeds(teacher, features[groups.to(self.device)], lesson)
-            before = self.visual_prompt(teacher, seen[group.to(self.device)], ids, mask)
+            image_embeds = self._image_embeds(teacher, features[groups.to(self.device)], lesson)
+            before = self.visual_prompt(teacher, image_embeds, ids, mask, group)
         return distance(visual_prompt[batch.kept], before)
 
     def _words_loss(self, visual_prompt: Tensor, words: AnswerWords | None) -> Tensor:
