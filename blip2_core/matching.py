@@ -80,14 +80,14 @@ class MatchingModel(nn.Module):
         """How likely each text fits its picture.
 
         Args:
-            image_embeds: (B, N, Dv) floats, a picture for each text.
+            image_embeds: (B, N, Dv) floats, a picture for each text, or (1, N, Dv), one for all.
             input_ids: (B, L).
             attention_mask: (B, L).
 
         Returns:
             (B,) floats, 0 to 1.
         """
-        queries = self.query_tokens.expand(len(image_embeds), -1, -1)
+        queries = self.query_tokens.expand(len(input_ids), -1, -1)
         hidden = self.qformer(queries, image_embeds, input_ids=input_ids, attention_mask=attention_mask)
         scores = self.itm_head(hidden[:, : queries.shape[1]]).mean(1).float()  # (B, 2): no, yes
         return scores.softmax(-1)[:, 1]

@@ -103,7 +103,7 @@ class Blip2Model(PreTrainedModel):
         """Station 3: what the queries read in the picture, told the question.
 
         Args:
-            image_embeds: (B, N, Dv) floats from `encode_image`; with questions also (G, N, Dv) of fewer pictures.
+            image_embeds: (B, N, Dv) floats from `encode_image`, or (G, N, Dv) of fewer pictures.
             qformer_input_ids: (B, Tq) the question in the Q-Former's vocabulary; None without one.
             qformer_attention_mask: (B, Tq), 1 where there is text.
             picture_of: (B,) which of the G pictures each question is about; if None, each is asked B / G in turn.

@@ -90,9 +90,7 @@ class MultiHeadAttention(nn.Module):
     def _split(self, hidden: Tensor) -> Tensor:
         return hidden.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
-    def forward(
-        self, hidden: Tensor, source: Tensor, source_of: Tensor | None = None, pairs: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, hidden: Tensor, source: Tensor, source_of: Tensor | None, pairs: Tensor | None) -> Tensor:
         attended = F.scaled_dot_product_attention(
             *self.heads(hidden, source, source_of),
             attn_mask=pairs,

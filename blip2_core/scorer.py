@@ -96,11 +96,7 @@ class Scorer:
             ImageError: the picture cannot be read.
             QuestionError: no text, or one that cannot be read.
         """
-        return self._score(
-            image,
-            texts,
-            lambda embeds, ids, mask: self.model.match_probability(embeds.expand(len(ids), -1, -1), ids, mask),
-        )
+        return self._score(image, texts, self.model.match_probability)
 
     @freed_when_full()
     @torch.no_grad()

@@ -94,12 +94,12 @@ class Stage1(Stage):
             "image_grounded_generation": self._generation(image_embeds, ids, mask),
         }
 
-    def _queries(self, image_embeds: Tensor) -> Tensor:
-        return self.model.query_tokens.expand(len(image_embeds), -1, -1)
+    def _queries(self, rows: int) -> Tensor:
+        return self.model.query_tokens.expand(rows, -1, -1)
 
     def _similarity(self, image_embeds: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
         """Cosine of each text with the query that fits it best, over the temperature."""
-        seen = self.model.qformer(self._queries(image_embeds), image_embeds)  # (B, Q, Dq)
+        seen = self.model.qformer(self._queries(len(image_embeds)), image_embeds)  # (B, Q, Dq)
         read = self.model.qformer(None, None, input_ids=ids, attention_mask=mask)  # (B, T, Dq)
         vision = F.normalize(self.vision_projection(seen).float(), dim=-1)  # (B, Q, Dc)
         text = F.normalize(self.text_projection(read[:, 0]).float(), dim=-1)  # (B, Dc)
@@ -123,7 +123,11 @@ class Stage1(Stage):
         own = torch.arange(count, device=ids.device)
         images, texts = torch.cat([own, own, wrong_image]), torch.cat([own, wrong_text, own])
         hidden = self.model.qformer(
-            self._queries(image_embeds[images]), image_embeds[images], input_ids=ids[texts], attention_mask=mask[texts]
+            self._queries(len(images)),
+            image_embeds,
+            picture_of=images,
+            input_ids=ids[texts],
+            attention_mask=mask[texts],
         )
         scores = self.itm_head(hidden[:, : self.model.query_tokens.shape[1]]).mean(1).float()  # (3 B, 2)
         labels = (torch.arange(3 * count, device=ids.device) < count).long()
@@ -134,7 +138,11 @@ class Stage1(Stage):
         labels = ids[:, 1:].masked_fill(mask[:, 1:] == 0, IGNORE_INDEX)
         ids = torch.cat([torch.full_like(ids[:, :1], self.first_id), ids[:, 1:]], dim=1)
         hidden = self.model.qformer(
-            self._queries(image_embeds), image_embeds, input_ids=ids, attention_mask=mask, mask=AttentionMask.MULTIMODAL
+            self._queries(len(image_embeds)),
+            image_embeds,
+            input_ids=ids,
+            attention_mask=mask,
+            mask=AttentionMask.MULTIMODAL,
         )
         return loss_at_labels(hidden[:, self.model.query_tokens.shape[1] : -1], labels, self.itg_head)
 
